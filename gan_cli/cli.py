@@ -1,0 +1,81 @@
+"""The command line: the verbs of `gan`. Nothing heavy is imported before a verb needs it."""
+
+import os
+import sys
+
+VERBS = {
+    "train": ("gan_cli.cli_train", "train a GAN; the same command again resumes it"),
+    "sample": ("gan_cli.sample", "draw samples from a run, a checkpoint or a generator file"),
+    "completion": ("gan_cli.cli_complete", "print the tab completion for bash, zsh or fish"),
+}
+"""What there is to do: the module whose `main(argv)` does it, and what `gan --help` says."""
+
+FIRST = {
+    "gan train": "train on handwritten digits, everything at its default",
+    "gan train loss=wgan dataset=mnist": "another game, other data",
+    "gan sample --ckpt outputs/default": "draw samples from what was trained",
+}
+"""The commands one needs first."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command, and return its exit code.
+
+    0 done, 1 a job failed, 2 the user's mistake, 4 a bad file, 5 numerical failure, 6 the disk,
+    130 and 143 stopped by a signal, 141 nobody reads the output any more.
+    """
+    try:
+        code = _route(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001, here everything is told
+        return _load("gan_cli.cli_report", "report")(error)
+    return code
+
+
+def _route(argv: list[str]) -> int:
+    verb, *rest = argv or ["help"]
+    if verb in VERBS:
+        return _load(VERBS[verb][0], "main")(rest) or 0
+    if verb == "help" and rest and rest[0] in VERBS:
+        return _route([rest[0], "--help"])
+    if verb in ("help", "--help", "-h"):
+        sys.stdout.write(_help())
+        return 0
+    if verb in ("version", "--version", "-V"):
+        sys.stdout.write(f"gan {_load('gan_cli', '__version__')}\n")
+        return 0
+    if verb in ("-sc", "--shell-completion"):
+        return _load("gan_cli.cli_complete", "answer")(rest)
+    return _load("gan_cli.cli_report", "unknown_verb")(argv, [*VERBS, "help", "version"])
+
+
+def _load(module: str, name: str):  # type: ignore[no-untyped-def]
+    from importlib import import_module
+
+    return getattr(import_module(module), name)
+
+
+def _help() -> str:
+    verbs = {verb: text for verb, (_, text) in VERBS.items()}
+    verbs |= {"help VERB": "what a verb can do", "version": "which gan this is"}
+    blocks = [
+        f"{_bold('gan')}: train generative adversarial networks, and draw from them",
+        f"{_bold('Begin with')}\n{_table(FIRST)}",
+        f"{_bold('Verbs')}\n{_table(verbs)}",
+        "`gan train --help` lists every choice and key; `gan completion` sets up the TAB key.",
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(rows: dict[str, str]) -> str:
+    width = max(map(len, rows))
+    return "\n".join(f"  {left:{width}}  {right}" for left, right in rows.items())
+
+
+def _bold(text: str) -> str:
+    plain = "NO_COLOR" in os.environ or not sys.stdout.isatty()
+    return text if plain else f"\033[1m{text}\033[0m"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

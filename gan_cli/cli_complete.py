@@ -1,0 +1,127 @@
+"""The tab key: `gan completion SHELL` sets it up, `gan -sc query=SHELL` answers it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from pathlib import Path
+
+from gan_cli.cli import VERBS
+from gan_cli.errors import UserMistake
+
+INSTRUCTIONS = """Complete gan's verbs, groups, choices and keys with the TAB key. Once, for good:
+
+  bash  echo 'eval "$(gan completion bash)"' >> ~/.bashrc
+  zsh   echo 'eval "$(gan completion zsh)"' >> ~/.zshrc
+  fish  gan completion fish > ~/.config/fish/completions/gan.fish
+
+or in this shell alone: eval "$(gan completion bash)"
+"""
+
+BASH = r"""_gan() {
+    local line="${COMP_LINE:0:COMP_POINT}" word="" IFS=$' \t\n'
+    [[ $line == *" " ]] || word="${line##* }"
+    COMPREPLY=($(compgen -W "$(COMP_LINE="$line" "${COMP_WORDS[0]}" -sc query=bash 2>/dev/null)" \
+        -- "$word"))
+    # readline replaces only what follows the last = where = breaks words
+    if [[ $word == *=* && $COMP_WORDBREAKS == *=* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*=}"}"}")
+    fi
+    [[ ${#COMPREPLY[@]} -ne 1 || ${COMPREPLY[0]} != *[=./] ]] || compopt -o nospace
+}
+complete -o default -F _gan gan
+"""
+
+ZSH = r"""_gan() {
+    local -a all
+    all=("${(@f)$(COMP_LINE="${(j: :)words[1,CURRENT]}" "${words[1]}" -sc query=zsh 2>/dev/null)}")
+    all=(${all:#})
+    (( ${#all} )) || { _files; return }
+    compadd -S '' -- ${(M)all:#*[=./]}
+    compadd -- ${all:#*[=./]}
+}
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+compdef _gan gan
+"""
+
+FISH = r"""function __gan_complete
+    set -lx COMP_LINE (commandline -cp)
+    set -l words (commandline -cpo)
+    $words[1] -sc query=fish 2>/dev/null
+end
+complete -c gan -a '(__gan_complete)'
+"""
+
+SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
+BETWEEN = {"bash": " ", "zsh": "\n", "fish": "\n"}
+
+
+def main(argv: list[str]) -> int:
+    """`gan completion SHELL`: the script that the shell evaluates; without one, what to do."""
+    shells = [word for word in argv if word not in ("--help", "-h")]
+    if any(shell not in SCRIPTS for shell in shells[:1]) or len(shells) > 1:
+        raise UserMistake(f"gan completion takes one of {', '.join(SCRIPTS)}")
+    sys.stdout.write(SCRIPTS[shells[0]] if shells else INSTRUCTIONS)
+    return 0
+
+
+def answer(argv: list[str]) -> int:
+    """`gan -sc install=SHELL` or `query=SHELL`: Hydra's protocol, with the line in COMP_LINE.
+
+    A query never fails and never says more than its answer.
+    """
+    command, _, shell = "".join(argv[:1]).partition("=")
+    if command == "install" and shell in SCRIPTS:
+        return main([shell])
+    if command != "query" or shell not in SCRIPTS:
+        raise UserMistake("gan -sc takes query=SHELL; `gan completion` sets up the TAB key")
+    words: list[str] = []
+    with contextlib.suppress(Exception, SystemExit), contextlib.redirect_stderr(io.StringIO()):
+        words = candidates(os.environ.get("COMP_LINE", ""))
+    sys.stdout.write(BETWEEN[shell].join(words) + "\n")
+    return 0
+
+
+def candidates(line: str) -> list[str]:
+    """What the last word of a line could become."""
+    words = line.split()
+    if not line or line[-1].isspace():
+        words.append("")
+    verb, word = [*words, ""][1], words[-1]
+    if len(words) <= 2:
+        verbs = [*VERBS, "help", "version"]
+        return [name for name in verbs if name.startswith(word)]
+    more = {"train": _settings, "completion": lambda _: [*SCRIPTS], "help": lambda _: [*VERBS]}
+    found = more.get(verb, lambda _: [])(words[2:])
+    return [name for name in found if name.startswith(word)]
+
+
+def _settings(words: list[str]) -> list[str]:
+    """Flags, groups, choices, keys and their values, given the words before the last."""
+    from hydra._internal.core_plugins.bash_completion import BashCompletion
+    from hydra._internal.utils import get_args_parser
+
+    from gan_cli.cli_compose import Composer, Sources
+
+    *before, word = words
+    if word.startswith("-"):
+        flags = [flag for action in get_args_parser()._actions for flag in action.option_strings]
+        return [flag for flag in flags if flag != "--experimental-rerun"]
+    if word.startswith("resume="):
+        return _runs(word.partition("=")[2])
+    args, _ = get_args_parser().parse_known_args(before)
+    composer = Composer(Sources(args.config_dir, args.config_name), before)
+    found = BashCompletion(composer.loader)._query(composer.name, " ".join(words))
+    return [*found, "resume="]
+
+
+def _runs(typed: str) -> list[str]:
+    """The run directories that a path could become, and the directories on the way there."""
+    parent = Path(typed) if typed.endswith("/") else Path(typed or ".").parent
+    if not typed:
+        parent = Path("outputs") if Path("outputs").is_dir() else Path()
+    found = sorted(path for path in parent.glob("*") if path.is_dir())
+    ends = {True: "", False: "/"}
+    return [f"resume={path}{ends[(path / 'run.json').is_file()]}" for path in found]

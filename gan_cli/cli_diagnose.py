@@ -1,0 +1,240 @@
+"""Every problem with a command, and what was probably meant, before anything is trained."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from gan_cli import cli_keys as keys
+from gan_cli.cli_compose import Composer, plain
+from gan_cli.errors import UserMistake
+from gan_cli.record import flat
+
+MOST = 50
+"""Values of one sweep that are looked at before it starts."""
+
+
+@dataclass
+class Diagnosis:
+    """What is wrong with a command; `sweep`: whether it is one."""
+
+    problems: list[str] = field(default_factory=list)
+    sweep: bool = False
+
+    def complain(self) -> None:
+        """Raise UserMistake with all problems, if there are any."""
+        several = len(self.problems) > 1
+        if several:
+            raise UserMistake("\n  ".join([f"{len(self.problems)} problems:", *self.problems]))
+        if self.problems:
+            raise UserMistake(self.problems[0])
+
+
+def diagnose(composer: Composer, overrides: list[str], multirun: bool) -> Diagnosis:
+    """Check each override by itself against what the others compose.
+
+    A sweep is checked one value at a time, the other overrides at their first.
+    """
+    found = Diagnosis(sweep=multirun)
+    parsed = []
+    for text in overrides:
+        try:
+            parsed.append(composer.parse(text))
+        except HydraException:
+            found.problems.append(_unreadable(composer, text))
+    sweeps = [override for override in parsed if override.is_sweep_override()]
+    jobs = [_Job(composer, [o for o in parsed if o not in sweeps])]
+    if sweeps:
+        jobs = [_Job(composer, job) for job in _one_by_one(composer, parsed)]
+    for job in jobs:
+        found.problems += [text for text in job.problems() if text not in found.problems]
+        found.sweep = found.sweep or job.sweeps
+    if not found.sweep:
+        found.problems += [_several(override) for override in sweeps]
+    if found.problems:
+        found.problems += jobs[0].components()
+    return found
+
+
+def _one_by_one(composer: Composer, parsed: list[Override]) -> list[list[Override]]:
+    """Jobs that together try every value of every sweep once."""
+    values = [each for override in parsed if (each := _values(composer, override))]
+    first = [each[0] for each in values]
+    jobs = [first]
+    for index, each in enumerate(values):
+        jobs += [[*first[:index], value, *first[index + 1 :]] for value in each[1:]]
+    return jobs
+
+
+def _values(composer: Composer, override: Override) -> list[Override]:
+    if not override.is_sweep_override():
+        return [override]
+    if not override.is_discrete_sweep():  # an interval: its sweeper draws from it
+        return []
+    key = override.get_key_element()
+    values = list(override.sweep_string_iterator())[:MOST]
+    return [composer.parse(f"{key}={value}") for value in values]
+
+
+class _Job:
+    """The overrides of one job, each checked against the rest."""
+
+    def __init__(self, composer: Composer, overrides: list[Override]):
+        self.composer = composer
+        groups = composer.groups
+        self.chosen = [o for o in overrides if o.key_or_group in groups and not _is_dict(o)]
+        self.keys = [o for o in overrides if o not in self.chosen and not o.is_hydra_override()]
+        self.hydra = [o for o in overrides if o.is_hydra_override()]
+        self.sweeps = False
+        self.asked: DictConfig | None = None
+
+    def problems(self) -> list[str]:
+        """What is wrong with the choices, the keys, their values, and all of it together."""
+        choices = [(o, self._choice(o)) for o in self.chosen]
+        told = [problem for _, problem in choices if problem]
+        sound = [o for o, problem in choices if not problem] + self.hydra
+        try:
+            rest = self.composer.compose([str(o.input_line) for o in sound])
+            self.sweeps = rest.hydra.mode == RunMode.MULTIRUN
+            default = plain(rest)
+        except UserMistake as mistake:
+            return [*told, str(mistake)]
+        self.asked = copy.deepcopy(rest)
+        for override in self.keys:
+            problem = self._key(override, default)
+            if problem is None:
+                problem = self._apply(override, self.asked)
+            if problem is not None:
+                told.append(problem)
+        return told + self._together()
+
+    def _apply(self, override: Override, config: DictConfig) -> str | None:
+        try:
+            self.composer.apply(override, config)
+        except UserMistake as mistake:
+            return f"{override.input_line}: {mistake}"
+        return None
+
+    def _together(self) -> list[str]:
+        assert self.asked is not None
+        try:
+            return keys.check(plain(self.asked), self.composer.groups)
+        except UserMistake as mistake:
+            return [str(mistake)]
+
+    def components(self) -> list[str]:
+        """What the components themselves say about their values, where any was given by hand."""
+        own = [o for o in self.keys if o.key_or_group.partition(".")[0] in self.composer.groups]
+        if self.asked is None or not own:
+            return []
+        try:
+            from gan_cli.build import check  # imports torch
+
+            return check(plain(self.asked))
+        except UserMistake:
+            return []
+
+    def _choice(self, override: Override) -> str | None:
+        """What is wrong with `group=choice`."""
+        group, value, text = override.key_or_group, override.value(), override.input_line
+        choices = self.composer.choices(group)
+        if override.type == OverrideType.DEL:
+            instead = f"; did you mean {group}=none?" if "none" in choices else ""
+            return f"{text}: a run needs a {group}{instead}"
+        if override.type != OverrideType.CHANGE and group in self.composer.defaults:
+            return f"{text}: {group} is there already: {group}={keys.shown(value)}"
+        for name in value if isinstance(value, list) else [value]:
+            if keys.shown(name) not in choices:
+                near = keys.nearest("none" if name is None else str(name), choices)
+                hint = f"did you mean {group}={near}?" if near else f"one of {', '.join(choices)}"
+                return f"{text}: there is no such {group}; {hint}"
+        return None
+
+    def _key(self, override: Override, default: dict[str, Any]) -> str | None:
+        """What is wrong with `key=value` by itself."""
+        key, text = override.key_or_group, override.input_line
+        there, value = keys.look_up(default, key)
+        if not there:
+            return self._unknown(override, default)
+        if override.type == OverrideType.DEL:
+            root = key.partition(".")[0] not in self.composer.groups
+            return f"{text}: a run needs it; give it a value instead" if root else None
+        if override.type == OverrideType.ADD and not _is_dict(override):
+            return f"{text}: {key} is there already: {str(text).removeprefix('+')}"
+        asked = override.value()
+        if key in keys.KEYS or (isinstance(asked, str) and "${" in asked):
+            return None  # looked at when all is composed
+        return keys.misfit(key, asked, value)
+
+    def _unknown(self, override: Override, default: dict[str, Any]) -> str | None:
+        """What is wrong with a key that isn't there; a `+` may add one to a component."""
+        key, text = override.key_or_group, override.input_line
+        groups = self.composer.groups
+        parent = key.rpartition(".")[0]
+        adds = override.type in (OverrideType.ADD, OverrideType.FORCE_ADD)
+        if adds and parent.partition(".")[0] in groups and keys.look_up(default, parent)[0]:
+            return None
+        value = override.value()
+        near = keys.nearest(key, [*groups, *keys.KEYS, *flat(default)])
+        if near in groups:
+            choices = self.composer.choices(near)
+            choice = keys.nearest(str(value), choices)
+            return f"{text}: there is no {key}; did you mean {near}={choice or '|'.join(choices)}?"
+        homes = self._homes(key) or [
+            f"{group}={value}" for group in groups if value in self.composer.choices(group)
+        ]
+        if homes and (near is None or near.rpartition(".")[2] != key.rpartition(".")[2]):
+            return f"{text}: there is no {key} here; {' or '.join(homes[:3])} has it"
+        return f"{text}: " + keys.unknown_key(key, [near] if near else []).partition(": ")[2]
+
+    def _homes(self, key: str) -> list[str]:
+        """The choices of the key's group that do have it."""
+        group = key.partition(".")[0]
+        if group not in self.composer.groups:
+            return []
+        homes = []
+        for choice in self.composer.choices(group):
+            try:
+                config = plain(self.composer.compose([f"{group}={choice}"]))
+            except UserMistake:
+                continue
+            if keys.look_up(config, key)[0]:
+                homes.append(f"{group}={choice}")
+        return homes
+
+
+def _is_dict(override: Override) -> bool:
+    return isinstance(override.value(), dict)
+
+
+def _several(override: Override) -> str:
+    return f"{override.input_line}: several values make a sweep: add -m"
+
+
+def _unreadable(composer: Composer, text: str) -> str:
+    """What is wrong with an override that breaks the grammar."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        homes = [f"{group}={text}" for group in composer.groups if text in composer.choices(group)]
+        near = keys.nearest(text, [*composer.groups, *keys.KEYS])
+        meant = homes or ([f"{near}=…"] if near else [])
+        hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
+        return f"{text}: a setting is KEY=VALUE or GROUP=CHOICE{hint}"
+    for opening, closing in ("[]", "{}", "()"):
+        if value.count(opening) != value.count(closing):
+            return f"{text}: a {opening} or {closing} is missing"
+    if value.count("'") % 2 or value.count('"') % 2:
+        return f"{text}: a quote is missing"
+    quoted = f"""{key}='{value.replace("'", "")}'"""
+    try:
+        composer.parse(quoted)
+    except HydraException:
+        return f"{text}: this can't be read as KEY=VALUE"
+    return f"{text}: the value needs quotes of its own: {shlex.quote(quoted)}"

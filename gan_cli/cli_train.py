@@ -1,0 +1,214 @@
+"""`gan train`: Hydra composes the configuration, and one job (or a sweep of them) trains."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+from gan_cli import cli_keys, cli_report
+from gan_cli.cli_compose import FAILURES, Composer, Sources, plain, quote, words
+from gan_cli.cli_diagnose import Diagnosis, diagnose
+from gan_cli.cli_resume import rewrite
+from gan_cli.configs import directory
+from gan_cli.errors import GanError, Stopped, UserMistake
+
+Job = Callable[[DictConfig], float | None]
+
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+
+
+class _StopSweep(BaseException):
+    """Carries a signal past Hydra, which would go on with the next job."""
+
+
+def main(argv: list[str]) -> int:
+    """`gan train ARGV`; raises GanError, and whatever a bug raises."""
+    args = parse(argv)
+    sources = Sources(args.config_dir, args.config_name, args.config_path)
+    args.overrides = rewrite(args.overrides, sources, args.multirun)
+    for path in sources.shadowed():
+        cli_report.warn(f"{path} is not used: gan has a configuration of that name; rename yours")
+    sys.path.append(str(Path.cwd()))  # a user's own package; last, so that it hides nothing
+    composer = Composer(sources, args.overrides)
+    found = diagnose(composer, args.overrides, args.multirun)
+    found.complain()
+    if args.help or args.hydra_help or args.info or args.cfg:
+        _run_hydra(_unused, args)
+    elif found.sweep:
+        _sweep(args, argv, composer.groups)
+    else:
+        _single(args, argv, composer.groups)
+    return 0
+
+
+def parse(argv: list[str]) -> Namespace:
+    """Hydra's flags and the overrides, in any order."""
+    words = [*argv]
+    for index, word in enumerate(argv):  # its value is optional: don't take an override for it
+        if word in ("--info", "-i") and argv[index + 1 : index + 2] not in [[i] for i in INFO]:
+            words[index] = "--info=all"
+    parser = get_args_parser()
+    parser.prog, parser.allow_abbrev = "gan train", False
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            args = parser.parse_intermixed_args(words)
+    except SystemExit as end:
+        if not end.code:
+            raise
+        reason = complaint.getvalue().rpartition("error: ")[2].strip()
+        raise UserMistake(
+            f"{reason}\nsettings are KEY=VALUE, without dashes; `gan train --help` lists them"
+        ) from None
+    _refuse_flags(args)
+    if args.config_path and "://" not in args.config_path:
+        args.config_path = str(Path(args.config_path).absolute())
+    return args
+
+
+def _refuse_flags(args: Namespace) -> None:
+    if args.experimental_rerun is not None:
+        raise UserMistake(
+            "--experimental-rerun would run whatever code is in that pickle file; "
+            "to continue a run: gan train resume=RUN_DIR"
+        )
+    given = [flag for flag in ("run", "multirun", "cfg", "info") if getattr(args, flag)]
+    if len(given) > 1:
+        raise UserMistake(f"--{given[0]} and --{given[1]} ask for two things: give one of them")
+    if args.resolve and not (args.cfg or args.help):
+        raise UserMistake("--resolve says how to show a configuration: it needs --cfg job")
+    if args.package and not args.cfg:
+        raise UserMistake("--package says which part to show: it needs --cfg job")
+
+
+def _single(args: Namespace, argv: list[str], groups: list[str]) -> None:
+    """One job; what it raises is raised here, out of Hydra's reach."""
+    raised: list[Exception] = []
+
+    def job(config: DictConfig) -> None:
+        try:
+            train(config, argv, groups)
+        except Exception as error:  # noqa: BLE001, raised again below
+            raised.append(error)
+
+    _run_hydra(job, args)
+    if raised:
+        raise raised[0]
+
+
+def _sweep(args: Namespace, argv: list[str], groups: list[str]) -> None:
+    """Every job of a sweep, whatever becomes of the others; GanError tells of those that failed."""
+    debug = cli_report.wants_traceback()
+
+    def job(config: DictConfig) -> float | None:
+        settings = HydraConfig.get()
+        name = f"job {settings.job.num + 1}: {' '.join(settings.overrides.task)}"
+        sys.stdout.write(f"{name}\n")
+        sys.stdout.flush()
+        try:
+            train(config, argv, groups)
+        except (Stopped, KeyboardInterrupt) as stop:
+            raise _StopSweep from stop
+        except Exception as error:
+            cli_report.report(error, debug)
+            note = Path(settings.sweep.dir) / f"failed-{settings.job.num:06}"
+            if "BasicSweeper" not in settings.sweeper._target_ or not note.parent.exists():
+                raise  # other sweepers and launchers keep their own account
+            note.write_text(name)
+            return math.nan
+        return None
+
+    with tempfile.TemporaryDirectory(prefix="gan-sweep-") as scratch:
+        own = any(o.startswith(("hydra.sweep.dir=", "hydra/launcher=")) for o in args.overrides)
+        if not own:
+            args.overrides.append(f"hydra.sweep.dir={quote(scratch)}")
+        try:
+            _run_hydra(job, args)
+        except _StopSweep as stop:
+            raise stop.__cause__ or stop from None
+        failed = [note.read_text() for note in sorted(Path(scratch).glob("failed-*"))]
+    if failed:
+        raise GanError("\n  ".join([f"{len(failed)} of the jobs failed:", *failed]))
+
+
+def train(config: DictConfig, argv: list[str], groups: list[str]) -> None:
+    """One job: check the values once more, as they are now all composed, and train."""
+    settings = HydraConfig.get()
+    values = plain(config)
+    Diagnosis(cli_keys.check(values, groups)).complain()
+    choices = {
+        str(group): str(choice)
+        for group, choice in settings.runtime.choices.items()
+        if group.partition("/")[0] != "hydra"
+    }
+    from gan_cli.train import launch  # imports torch
+
+    launch(values, choices, _canonical(settings.overrides.task), ["gan", "train", *argv])
+
+
+def _canonical(overrides: list[str]) -> list[str]:
+    """Each override once, the last of a key, and each number in one spelling.
+
+    So that `-m optimizer.lr=1e-4,1e-3` makes the runs that `optimizer.lr=1e-4` makes.
+    """
+    parser = OverridesParser.create()
+    last: dict[str, str] = {}
+    for text in overrides:
+        override = parser.parse_override(text)
+        key, value = override.get_key_element(), override.value()
+        if isinstance(value, bool | int | float):
+            text = f"{key}={cli_keys.shown(value)}"
+        slot = text if isinstance(value, dict) else key  # dicts are merged, not replaced
+        last.pop(slot, None)
+        last[slot] = text
+    return list(last.values())
+
+
+def _unused(config: DictConfig) -> None:
+    raise AssertionError(f"no job was asked for: {config}")
+
+
+def _run_hydra(job: Job, args: Namespace) -> None:
+    """Hydra's own main, raising what it would print; flags first, as it wants them."""
+    main = hydra.main(config_path=str(directory()), config_name="train", version_base="1.3")
+    with _as_command(["gan train", *_flags(args), *args.overrides]):
+        try:
+            main(job)()
+        except FAILURES as error:
+            raise UserMistake(words(error)) from error
+        except SystemExit as end:  # after printing what is wrong
+            if end.code:
+                raise SystemExit(UserMistake.exit_code) from None
+
+
+def _flags(args: Namespace) -> list[str]:
+    given = {name: value for name, value in vars(args).items() if name != "overrides" and value}
+    words = {f"--{name.replace('_', '-')}": value for name, value in given.items()}
+    return [flag if value is True else f"{flag}={value}" for flag, value in words.items()]
+
+
+@contextlib.contextmanager
+def _as_command(argv: list[str]) -> Iterator[None]:
+    """Lets Hydra read this command, and raise its errors where it would print them and exit."""
+    before, variable = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = argv, "1"
+    try:
+        yield
+    finally:
+        sys.argv = before
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if variable is not None:
+            os.environ["HYDRA_FULL_ERROR"] = variable

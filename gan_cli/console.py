@@ -1,0 +1,295 @@
+"""What a person sees of a run: a live display on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import multiprocessing
+import sys
+import time
+import unicodedata
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import rich
+import rich.console
+from rich.color import Color
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.segment import Segment, Segments
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+PLAIN_EVERY = 5.0  # seconds between two plain lines
+SHORT = {"loss/d": "D", "loss/g": "G", "D/real": "D(real)", "D/fake": "D(fake)"}
+COLOURS = ("cyan", "magenta", "green", "yellow")
+BARS = "▁▂▃▄▅▆▇█"
+
+
+class Console:
+    """Progress and messages, all through one rich console.
+
+    `live` draws a display that stays at the bottom of the terminal, messages scrolling above it;
+    else progress is a line every few seconds. A reader that goes away (a closed pipe or
+    terminal, a full disk) never stops a run. Text is shown as it is: no markup, no controls.
+    """
+
+    def __init__(self, out: rich.console.Console, live: bool):
+        self._out = out
+        self._live = live
+        self._view = _View(1, 0)
+        self._display: Live | None = None
+        self._printed = -math.inf
+        self._shown = True
+
+    @classmethod
+    def make(cls) -> Console:
+        """Live on a terminal that can move its cursor, outside of a sweep's worker processes."""
+        out = rich.get_console()
+        alone = multiprocessing.parent_process() is None
+        return cls(out, alone and out.is_interactive and sys.stdout.isatty())
+
+    def start(self, total: int, step: int) -> None:
+        """Opens the progress of `total` steps, `step` of them done before."""
+        self.stop()
+        self._view = _View(total, step)
+        if self._live:
+            self._display = _Display(console=self._out, get_renderable=lambda: self._view)
+            with _quietly():
+                self._display.start(refresh=True)
+
+    def update(self, step: int, facts: Mapping[str, float], rate: float, memory: int) -> None:
+        """Shows where training is: facts by name, `rate` in images/s, `memory` in bytes."""
+        self._view.update(step, facts, rate, memory)
+        self._shown = self._live
+        if not self._live and time.monotonic() >= self._printed + PLAIN_EVERY:
+            self._line()
+
+    def say(self, text: str) -> None:
+        """A message, above the display."""
+        self._print(text)
+
+    def warn(self, text: str) -> None:
+        """A message about something that is not as it should be."""
+        self._print(text, ("warning: ", "yellow"))
+
+    def error(self, text: str) -> None:
+        """A message about what ended the run."""
+        self._print(text, ("error: ", "bold red"))
+
+    def preview(self, image: np.ndarray) -> None:
+        """A picture `(H, W, C)` of uint8, no larger than the terminal: two pixels a character
+        where there is colour, else one shade for both."""
+        height = 2 * (self._out.height - 3) if self._live else len(image)
+        pixels = _shrink(image, max(2, height), self._out.width)
+        colour = self._out.color_system is not None and not self._out.no_color
+        unicode = not self._out.options.ascii_only
+        shades = " ░▒▓█" if unicode else " .:-=+*#%@"
+        lines = _half_blocks(pixels) if colour and unicode else _shaded(pixels, shades)
+        with _quietly():
+            self._out.print(Segments(lines), end="")
+
+    def stop(self) -> None:
+        """Closes the progress, which stays on the screen as it was last."""
+        if self._display is not None:
+            display, self._display = self._display, None
+            with _quietly():
+                display.stop()
+        elif not self._shown:
+            self._line()
+
+    def _line(self) -> None:
+        self._printed, self._shown = time.monotonic(), True
+        self._print(self._view.line())
+
+    def _print(self, text: str, before: tuple[str, str] = ("", "")) -> None:
+        with _quietly():
+            message = Text.assemble(before, _clean(text, self._out.encoding))
+            self._out.print(message, soft_wrap=True)
+
+
+class _Display(Live):
+    """A live display that outlives its terminal."""
+
+    def refresh(self) -> None:
+        with _quietly():
+            super().refresh()
+
+
+class _View:
+    """The state of progress, and its two forms: two lines of a terminal, or one plain line."""
+
+    def __init__(self, total: int, step: int):
+        self._total, self._step = total, step
+        self._facts: dict[str, float] = {}
+        self._rate = self._memory = 0.0
+        self._opened = self._updated = time.monotonic()
+        self._ticks = deque([(self._opened, step)], maxlen=30)  # about one a second
+        self._past: dict[str, deque[float]] = {}
+
+    def update(self, step: int, facts: Mapping[str, float], rate: float, memory: int) -> None:
+        now = time.monotonic()
+        weight = 1 - math.exp(-(now - self._updated) / 2) if self._rate else 1.0
+        self._step, self._updated, self._memory = step, now, float(memory)
+        self._rate += weight * (rate - self._rate)
+        self._facts.update(facts)
+        if now - self._ticks[-1][0] >= 1 or not self._past:
+            self._ticks.append((now, step))
+            for name, value in self._chosen():
+                self._past.setdefault(name, deque(maxlen=24)).append(value)
+
+    def line(self) -> str:
+        """Everything in one line that can be understood by itself."""
+        parts = [f"step {self._step}/{self._total} ({self._percent()}%)"]
+        parts += [f"{self._speed()} images/s"] if self._rate else []
+        parts += [f"{_duration(self._left())} left"]
+        facts = [f"{label} {_number(value)}" for label, value in self._chosen()]
+        parts += [("loss " if "loss/d" in self._facts else "") + " ".join(facts[:2]), *facts[2:]]
+        parts += [_bytes(self._memory)] if self._memory else []
+        return "  ".join(part for part in parts if part)
+
+    def __rich_console__(
+        self, console: rich.console.Console, options: rich.console.ConsoleOptions
+    ) -> rich.console.RenderResult:
+        width = options.max_width
+        digits = len(f"{self._total:,}")
+        words = [
+            Text(f"{self._step:>{digits},}/{self._total:,}"),
+            Text(f"{self._percent():>3}%", "bold"),
+            Text(f"{_duration(self._left()):>7} left", "cyan"),
+            Text(f"{self._speed():>7} images/s", "green"),
+            Text(f"{_duration(time.monotonic() - self._opened):>7}", "dim"),
+        ]
+        right = _fit(words, width - 10)
+        bar = ProgressBar(self._total, self._step, width=max(1, width - len(right) - 2))
+        top = Table.grid(padding=(0, 2, 0, 0))
+        top.add_row(bar, right)
+        yield top
+        yield self._numbers(width, curves=not options.ascii_only)
+
+    def _numbers(self, width: int, curves: bool) -> Text:
+        """The facts and the memory; what room is left shows the last seconds of the first two."""
+        chosen = self._chosen()
+        if not chosen:
+            return Text("the first steps take longest", "dim", no_wrap=True)
+        words = [
+            Text.assemble((f"{label} ", "dim"), (f"{_number(value):>6}", f"bold {colour}"))
+            for (label, value), colour in zip(chosen, COLOURS, strict=False)
+        ]
+        memory = Text(f"{_bytes(self._memory):>7}" if self._memory else "", "dim")
+        room = (width - len(_fit([*words, memory], width))) // 2 - 1
+        for word, (label, _), colour in zip(words, chosen[:2], COLOURS, strict=False):
+            if curves and room >= 3:
+                word.append(" " + _curve(self._past.get(label, ()), min(room, 24)), colour)
+        return _fit([*words, memory], width)
+
+    def _chosen(self) -> list[tuple[str, float]]:
+        """The facts to show: the game's own, else a method's first three."""
+        game = [(short, self._facts[name]) for name, short in SHORT.items() if name in self._facts]
+        return game or list(self._facts.items())[:3]
+
+    def _percent(self) -> int:
+        return 100 * self._step // max(1, self._total)
+
+    def _speed(self) -> str:
+        return f"{self._rate:,.0f}" if self._rate >= 10 else f"{self._rate:.1f}"
+
+    def _left(self) -> float | None:
+        """Seconds to go at the pace of the last half minute."""
+        then, step = self._ticks[0]
+        if self._step <= step:
+            return None
+        pace = (self._updated - then) / (self._step - step)
+        waited = time.monotonic() - self._updated
+        return max(0.0, (self._total - self._step) * pace - waited)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Whoever reads the output may leave; rich answers a closed pipe with SystemExit."""
+    with contextlib.suppress(OSError, SystemExit):
+        yield
+
+
+def _clean(text: str, encoding: str) -> str:
+    """The text with `?` for what the output can't show, and for controls: a stranger's text could
+    move the cursor, write backwards or rename the window."""
+    seen = (c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "?" for c in text)
+    return "".join(seen).encode(encoding, "replace").decode(encoding)
+
+
+def _fit(words: list[Text], width: int) -> Text:
+    """As many words as fit, from the left, two spaces apart."""
+    line = Text(no_wrap=True)
+    for word in words:
+        gap = 2 if line else 0
+        if len(line) + gap + len(word) > width:
+            break
+        line.append(" " * gap).append_text(word)
+    return line
+
+
+def _number(value: float) -> str:
+    """Three decimals or four digits, six characters at most."""
+    for limit, decimals in ((9.9995, 3), (99.995, 2), (999.95, 1), (99_999, 0)):
+        if abs(value) < limit:
+            return f"{value:.{decimals}f}"
+    return f"{value:.0e}"
+
+
+def _duration(seconds: float | None) -> str:
+    """`1:05`, `2:03:04` or `3d 04h`."""
+    if seconds is None:
+        return "-:--"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{hours // 24}d {hours % 24:02}h"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _bytes(size: float) -> str:
+    return f"{size / 1e6:.0f} MB" if size < 9.95e9 else f"{size / 1e9:.1f} GB"
+
+
+def _curve(values: Iterable[float], width: int) -> str:
+    """The last values as bars between their own extremes."""
+    shown = [value for value in list(values)[-width:] if math.isfinite(value)]
+    low, high = min(shown, default=0.0), max(shown, default=0.0)
+    scale = (len(BARS) - 1) / ((high - low) or 1.0)
+    return "".join(BARS[round((value - low) * scale)] for value in shown).ljust(width)
+
+
+def _shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The image as `(h, w, 3)` means of blocks, at most `height` by `width`, in its shape."""
+    colours = image if image.ndim == 3 else image[..., None]
+    colours = np.repeat(colours[..., :1], 3, axis=2) if colours.shape[2] < 3 else colours[..., :3]
+    scale = min(1.0, height / len(image), width / image.shape[1])
+    pixels = colours.astype(np.float64)
+    for axis in (0, 1):
+        length = pixels.shape[axis]
+        edges = np.linspace(0, length, max(1, int(length * scale)) + 1).astype(int)
+        sizes = np.diff(edges).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        pixels = np.add.reduceat(pixels, edges[:-1], axis=axis) / sizes
+    return pixels.round().astype(np.uint8)
+
+
+def _half_blocks(pixels: np.ndarray) -> Iterator[Segment]:
+    """Two rows of pixels a line: the upper is the colour of the sign, the lower its ground."""
+    for upper in range(0, len(pixels), 2):
+        for x, top in enumerate(pixels[upper]):
+            below = pixels[upper + 1][x] if upper + 1 < len(pixels) else None
+            ground = None if below is None else Color.from_rgb(*below)
+            yield Segment("▀", Style(color=Color.from_rgb(*top), bgcolor=ground))
+        yield Segment.line()
+
+
+def _shaded(pixels: np.ndarray, shades: str) -> Iterator[Segment]:
+    """Two rows of pixels a line, each pair as a shade of its mean light."""
+    light = pixels.mean(axis=2)
+    for upper in range(0, len(light), 2):
+        level = light[upper : upper + 2].mean(axis=0) * (len(shades) / 256)
+        yield Segment("".join(shades[int(v)] for v in level))
+        yield Segment.line()

@@ -1,0 +1,23 @@
+"""No constraint: D may be any function its network can express."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Free:
+    """D is unconstrained, as in Goodfellow et al. 2014, arXiv 1406.2661."""
+
+    def wrap(self, D: nn.Module) -> nn.Module:
+        """D as it is."""
+        return D
+
+    def project(self, D: nn.Module) -> None:
+        """Nothing to do."""
+
+    def refuses(self, D: nn.Module) -> str | None:
+        """Nothing is refused."""
+        return None

@@ -1,0 +1,45 @@
+"""Spectral normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+@dataclass(frozen=True)
+class Spectral:
+    """Every weight of D is divided by its largest singular value, so each layer is 1-Lipschitz.
+
+    Miyato et al. 2018, arXiv 1802.05957, equation 8, by power iteration (Algorithm 1: one
+    iteration a forward pass). A convolution's kernel is taken as a matrix, as in the paper, which
+    bounds its slope only up to a constant of the kernel's size.
+    """
+
+    iterations: int = 1
+    eps: float = 1e-12
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise ValueError(f"iterations must be 1 or more, not {self.iterations}")
+
+    def wrap(self, D: nn.Module) -> nn.Module:
+        """D with each weight of two or more dimensions normalised."""
+        for module in list(D.modules()):
+            weight = getattr(module, "weight", None)
+            if isinstance(weight, nn.Parameter) and weight.dim() > 1:
+                spectral_norm(module, n_power_iterations=self.iterations, eps=self.eps)
+        return D
+
+    def project(self, D: nn.Module) -> None:
+        """Nothing to do: D can't leave the set."""
+
+    def refuses(self, D: nn.Module) -> str | None:
+        """Batch norm in D is refused: it rescales each layer, and the bound is gone."""
+        if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in D.modules()):
+            return (
+                "spectral norm bounds D's slope and batch norm scales it up again: "
+                "model.d_norm=none"
+            )
+        return None

@@ -1,0 +1,119 @@
+"""Images too many for memory: read by workers, in the order that memory would give."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from gan_cli.batch import Batch
+from gan_cli.dataset.order import Order
+from gan_cli.dataset.source import Feed, check_labels, normalised
+from gan_cli.errors import BadFile, GanError
+
+QUIET = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP")
+"""Signals that are the main process's to answer: a worker they killed would lose the step."""
+
+
+class Images(Protocol):
+    """Images read one at a time; can be sent to another process."""
+
+    def __getitem__(self, index: int, /) -> Tensor:
+        """The image of that number, uint8 `(C, H, W)`; BadFile when it can't be read."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Streamed:
+    """Images that don't fit into memory, with labels int64 `(N,)` or None.
+
+    `workers` processes read ahead; with 0 the training process reads. Batches equal, bit for bit,
+    those of a Resident with the same images.
+    """
+
+    images: Images
+    labels: Tensor | None
+    length: int
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    fingerprint: str
+    mirror: bool = False
+    workers: int = 2
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels, self.length, self.classes)
+
+    def open(self, batch_size: int, seed: int, device: torch.device) -> Feed:
+        """Batches read ahead; asking for another than the next starts the reading afresh there."""
+        return _Stream(self, batch_size, seed, device)
+
+
+class _Stream:
+    where = "stream"
+
+    def __init__(self, source: Streamed, batch_size: int, seed: int, device: torch.device):
+        self._source, self._device = source, device
+        self._order = Order(source.length, batch_size, seed, mirror=source.mirror)
+        self._batches: Iterator[Tensor] = iter(())
+        self._next = -1
+
+    def __call__(self, i: int) -> Batch:
+        if i != self._next:
+            self._batches = iter(self._loader(i))
+        self._next = -1  # a failure below leaves the reader useless
+        try:
+            x = next(self._batches)
+        except BadFile as error:  # a worker's message comes wrapped in its traceback
+            raise BadFile(str(error).rpartition("BadFile: ")[2].strip()) from error
+        except RuntimeError as error:
+            raise GanError(
+                f"reading batch {i} failed: {str(error).splitlines()[0]} (a worker that was killed "
+                "is most often short of memory: dataset.workers=0 reads without workers)"
+            ) from error
+        self._next = i + 1
+        index, flip = self._order(i)
+        labels = None if self._source.labels is None else self._source.labels[index]
+        return normalised(x, labels, flip, self._device)
+
+    def _loader(self, start: int) -> DataLoader[Any]:
+        source = self._source
+        return DataLoader(
+            _Reads(source.images),
+            batch_sampler=_From(self._order, start),
+            num_workers=source.workers,
+            collate_fn=torch.stack,
+            worker_init_fn=_ignore_signals,
+            pin_memory=self._device.type == "cuda",
+            generator=torch.Generator(),  # or it would draw from the global one
+        )
+
+
+class _Reads(Dataset[Tensor]):
+    def __init__(self, images: Images):
+        self._images = images
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self._images[index]
+
+
+class _From:
+    def __init__(self, order: Order, start: int):
+        self._order, self._start = order, start
+
+    def __iter__(self) -> Iterator[list[int]]:
+        i = self._start
+        while True:
+            yield self._order(i)[0].tolist()
+            i += 1
+
+
+def _ignore_signals(worker: int) -> None:
+    for name in QUIET:
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.SIG_IGN)

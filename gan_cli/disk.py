@@ -1,0 +1,98 @@
+"""Files written so that a crash at any moment leaves the old one or the new one, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from gan_cli.errors import DiskFailure
+from gan_cli.strict import clean
+
+RETRY_AFTER = 5.0
+"""Seconds to wait before the second and last try, where the fault may pass by itself."""
+
+_PASSING = {errno.EINTR, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE}
+_CHUNK = 1 << 30
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put the data at the path: a temporary file beside it, synced, renamed, directory synced.
+
+    Honours the umask. Raises DiskFailure, with the file that was there before left as it was and
+    no temporary file left behind; a full disk or a network file system's hiccup is tried twice.
+    """
+    view = memoryview(data)
+    try:
+        _replace(path, view)
+    except OSError as error:
+        if error.errno not in _PASSING:
+            raise failure(path, error, view.nbytes) from error
+        time.sleep(RETRY_AFTER)
+        try:
+            _replace(path, view)
+        except OSError as again:
+            raise failure(path, again, view.nbytes) from again
+
+
+def failure(path: Path, error: OSError, need: int | None = None) -> DiskFailure:
+    """What went wrong at that path, with the bytes needed and those that are free."""
+    room = "" if need is None else f" (needs {_megabytes(need)}{_free(path.parent)})"
+    return DiskFailure(f"can't write {clean(path)}: {error.strerror or error}{room}")
+
+
+def tidy(directory: Path) -> int:
+    """Remove the temporary files of writers that were killed; how many there were."""
+    stale = list(directory.glob(".gan-*.tmp"))
+    for path in stale:
+        with contextlib.suppress(OSError):
+            path.unlink()
+    return len(stale)
+
+
+def _replace(path: Path, view: memoryview) -> None:
+    temporary = path.with_name(f".gan-{secrets.token_hex(6)}.tmp")
+    try:
+        _write(temporary, view)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_directory(path.parent)
+
+
+def _write(path: Path, view: memoryview) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        while view:
+            view = view[os.write(descriptor, view[:_CHUNK]) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems can't
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _free(directory: Path) -> str:
+    try:
+        return f", {_megabytes(shutil.disk_usage(directory).free)} free"
+    except OSError:
+        return ""
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

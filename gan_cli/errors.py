@@ -1,0 +1,41 @@
+"""What can go wrong for a user, and the exit code that says which kind it was."""
+
+import signal
+
+
+class GanError(Exception):
+    """A failure told in one message; a job that failed exits with 1."""
+
+    exit_code = 1
+
+
+class UserMistake(GanError):
+    """The command or its configuration can't be right."""
+
+    exit_code = 2
+
+
+class BadFile(GanError):
+    """A file is missing, damaged, foreign or hostile."""
+
+    exit_code = 4
+
+
+class NumericalFailure(GanError):
+    """A number stopped being finite."""
+
+    exit_code = 5
+
+
+class DiskFailure(GanError):
+    """The disk is full, read-only or gone."""
+
+    exit_code = 6
+
+
+class Stopped(GanError):
+    """Training ended early, and in order, because a signal asked for it."""
+
+    def __init__(self, signum: int, message: str):
+        super().__init__(message)
+        self.exit_code = 128 + signal.Signals(signum).value

@@ -1,0 +1,83 @@
+"""What the machine offers: device, precision, threads. The only place that speaks of them."""
+
+from __future__ import annotations
+
+import functools
+import resource
+import sys
+from dataclasses import dataclass
+
+import torch
+
+from gan_cli.errors import UserMistake
+from gan_cli.player import Precision
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where and in which precision to compute; `auto` and None mean what suits the machine.
+
+    device: auto (cuda, else mps, else cpu), cpu, cuda, cuda:N or mps. precision: float32,
+    bfloat16 (autocast in the networks; losses, penalties and weights stay float32), or auto
+    (bfloat16 on a CUDA device that has it, float32 elsewhere). threads: CPU threads.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.device.partition(":")[0] not in _DEVICES:
+            raise ValueError(f"device is one of {', '.join(_DEVICES)}, not {self.device}")
+        if self.precision not in _PRECISIONS:
+            raise ValueError(f"precision is one of {', '.join(_PRECISIONS)}, not {self.precision}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads must be 1 or more, or null, not {self.threads}")
+
+    def claim(self) -> torch.device:
+        """The device, after setting the number of threads; UserMistake if it isn't there."""
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        return pick_device(self.device)
+
+    def autocast(self, device: torch.device) -> Precision:
+        """Makes the context in which the networks compute."""
+        chosen = _PRECISIONS[self.precision] or _best_precision(device)
+        return functools.partial(
+            torch.autocast, device.type, dtype=torch.bfloat16, enabled=chosen is torch.bfloat16
+        )
+
+
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+_PRECISIONS = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; `auto` is the fastest kind there is. UserMistake if it isn't there."""
+    here = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    kind, _, index = name.partition(":")
+    if kind in here and not here[kind]:
+        raise UserMistake(f"there is no {kind} device here: use cpu, or auto for what there is")
+    count = torch.cuda.device_count() if here["cuda"] else 0
+    if index and (kind != "cuda" or not index.isdigit() or int(index) >= count):
+        raise UserMistake(f"there is no device {name} here: {count} CUDA devices")
+    if kind not in here:
+        return torch.device(next(kind for kind in here if here[kind]))
+    return torch.device(name)
+
+
+def _best_precision(device: torch.device) -> torch.dtype:
+    has_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.bfloat16 if has_bfloat16 else torch.float32
+
+
+def memory(device: torch.device) -> int:
+    """Bytes in use at the peak: of the device's memory on CUDA, of the process elsewhere."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,229 @@
+"""The generator in a file: what a stranger's metadata may ask for, and what it gets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.modules import module as registration
+
+from gan_cli import container, state, strict
+from gan_cli.container import Checkpoint
+from gan_cli.errors import BadFile, UserMistake
+from gan_cli.model import Generator, Model, Shape
+
+MAX_EXTENT = 4096
+"""Pixels along a side, at most."""
+
+MAX_NUMBERS = 1 << 26
+"""Numbers in one sample, at most."""
+
+MAX_ARGUMENT = 1 << 16
+"""The largest number among a model's arguments."""
+
+MAX_LENGTH = 64
+"""The longest list or word among a model's arguments."""
+
+_NAME = re.compile(r"[A-Za-z]\w{0,63}(\.[A-Za-z]\w{0,63}){0,7}", re.ASCII)
+_ARGUMENT = re.compile(r"[A-Za-z]\w{0,63}", re.ASCII)
+
+
+_FAILURES = (
+    BadFile,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+class Space(NamedTuple):
+    """What samples look like: the shape of one, and the names of the classes, if it has any."""
+
+    shape: Shape
+    classes: tuple[str, ...] = ()
+
+
+class Origin(NamedTuple):
+    """Where a sampler's weights come from.
+
+    `weights` is 'averaged' or 'raw'; `rejected` says why newer checkpoints were passed over.
+    """
+
+    path: Path | None = None
+    step: int = 0
+    sha256: str = ""
+    weights: str = "raw"
+    rejected: tuple[str, ...] = ()
+
+
+def load(path: str | Path, raw: bool, trust: tuple[str, ...]) -> tuple[Generator, Space, Origin]:
+    """The generator of a run directory, a training checkpoint or a generator file, on the CPU.
+
+    `Sampler.load` says which one, and what is raised.
+    """
+    from gan_cli import build  # here, because a sampler of a live network does without Hydra
+
+    checkpoint, where, rejected = _find(path)
+    meta, tensors = checkpoint.meta, checkpoint.tensors
+    try:
+        name, arguments, space = _described(meta)
+        prefix, weights = _weights(tensors, raw)
+        generator = _build(build.model(name, arguments, trust), space, weights, prefix)
+    except _FAILURES as error:
+        reason = strict.quote(" ".join(str(error).split()) or type(error).__name__, 200)
+        raise BadFile(f"{strict.clean(where)}: {reason}") from error
+    kind = "raw" if prefix == "G/" else "averaged"
+    origin = Origin(where, _count(meta.get("step")), checkpoint.sha256, kind, tuple(rejected))
+    return generator, space, origin
+
+
+def _find(path: str | Path) -> tuple[Checkpoint, Path, list[str]]:
+    """The checkpoint that a path means."""
+    if re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
+        raise BadFile(f"{strict.clean(path)}: a URL; download the file and name it instead")
+    path = Path(path)
+    if not _is_directory(path):
+        return container.read(path), path, []
+    checkpoints = path / "checkpoints"
+    rejected: list[str] = []
+    try:
+        found = state.newest(checkpoints if checkpoints.is_dir() else path)
+        if found:
+            return found
+    except BadFile as error:
+        if not (path / "generator.safetensors").exists():
+            raise
+        rejected = [str(error)]
+    file = path / "generator.safetensors"
+    if not file.exists():
+        wanted = "checkpoints/step-*.safetensors or generator.safetensors"
+        raise BadFile(f"{strict.clean(path)}: holds no {wanted}")
+    return container.read(file), file, rejected
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, say: reading it will tell
+        return False
+
+
+def _described(meta: dict[str, Any]) -> tuple[str, dict[str, Any], Space]:
+    """The model's name and arguments and what it makes, if they are sane; else ValueError."""
+    if meta.get("kind") not in {"train", "generator"}:
+        raise ValueError(f"neither training nor a generator: kind {strict.quote(meta.get('kind'))}")
+    model, space = meta.get("model"), meta.get("space")
+    if not isinstance(model, dict) or model.keys() != {"name", "args"}:
+        raise ValueError("its metadata has no model with a name and args")
+    if not isinstance(space, dict) or space.keys() != {"shape", "classes"}:
+        raise ValueError("its metadata has no space with a shape and classes")
+    name, arguments = model["name"], model["args"]
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"an impossible name of a model: {strict.quote(name)}")
+    if not isinstance(arguments, dict):
+        raise ValueError(f"impossible arguments of model {name}")
+    for key, value in arguments.items():
+        if not _ARGUMENT.fullmatch(key) or not _sane(value):
+            said = f"{strict.quote(key)}: {strict.quote(value)}"
+            raise ValueError(f"an impossible argument of model {name}: {said}")
+    return name, arguments, Space(_shape(space["shape"]), _classes(space["classes"]))
+
+
+def _sane(value: Any) -> bool:
+    """Whether it can be an argument of a model: a number that isn't huge, a word, or a list."""
+    if isinstance(value, list):
+        return len(value) <= MAX_LENGTH and all(_sane(v) and not isinstance(v, list) for v in value)
+    if isinstance(value, str):
+        return "$" not in value and len(value) <= MAX_LENGTH
+    return value is None or (isinstance(value, int | float) and abs(value) <= MAX_ARGUMENT)
+
+
+def _shape(shape: Any) -> Shape:
+    numbers = 1
+    for extent in shape if isinstance(shape, list) else [None]:
+        if type(extent) is not int or not 1 <= extent <= MAX_EXTENT:
+            raise ValueError(f"samples of an impossible shape: {strict.quote(shape)}")
+        numbers *= extent
+    if not shape or len(shape) > 4 or numbers > MAX_NUMBERS:
+        raise ValueError(f"samples of an impossible shape: {strict.quote(shape)}")
+    return tuple(shape)
+
+
+def _classes(classes: Any) -> tuple[str, ...]:
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ValueError("its classes are not a list of names")
+    return tuple(strict.clean(name) for name in classes)
+
+
+def _weights(tensors: dict[str, Tensor], raw: bool) -> tuple[str, dict[str, Tensor]]:
+    """The prefix of the generator's weights, and the weights without it."""
+    prefixes = ["G/"] if raw else ["G_ema/", "G/"]
+    for prefix in prefixes:
+        found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        if found:
+            return prefix, found
+    if raw:
+        raise UserMistake("there are no raw weights in that file: leave out --raw")
+    raise ValueError("it holds no generator: no tensor G_ema/… or G/…")
+
+
+def _build(model: Model, space: Space, tensors: dict[str, Tensor], prefix: str) -> Generator:
+    """The generator with these weights, once a weightless one has shown that it fits them."""
+    with _no_larger_than(tensors), torch.device("meta"):
+        plan = model.generator(space.shape).state_dict()
+    _compare(plan, tensors, prefix)
+    with torch.random.fork_rng(devices=[]):
+        generator = model.generator(space.shape)
+    generator.load_state_dict(tensors, strict=True)
+    return generator.eval().requires_grad_(False)
+
+
+def _compare(plan: dict[str, Tensor], tensors: dict[str, Tensor], prefix: str) -> None:
+    """Raise ValueError unless names, shapes and dtypes are those of the plan."""
+    if missing := sorted(plan.keys() - tensors.keys()):
+        raise ValueError(f"tensor {prefix}{missing[0]} is missing; the model it names needs it")
+    if spare := sorted(tensors.keys() - plan.keys()):
+        raise ValueError(f"tensor {prefix}{spare[0]} is not one of the model it names")
+    for name, wanted in plan.items():
+        found = tensors[name]
+        if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
+            raise ValueError(
+                f"tensor {prefix}{name} is {found.dtype} {tuple(found.shape)}; "
+                f"the model it names needs {wanted.dtype} {tuple(wanted.shape)}"
+            )
+
+
+@contextmanager
+def _no_larger_than(tensors: dict[str, Tensor]) -> Iterator[None]:
+    """Stop the construction of networks with far more parts than there are tensors for."""
+    room = 8 * len(tensors) + 256
+
+    def count(*_: object) -> None:
+        nonlocal room
+        room -= 1
+        if room < 0:
+            raise ValueError("its metadata asks for a far larger network than it holds weights of")
+
+    hooks = [
+        registration.register_module_parameter_registration_hook(count),
+        registration.register_module_module_registration_hook(count),
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value >= 0 else 0

@@ -1,0 +1,32 @@
+"""The margin loss of the spectrally normalised GANs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn.functional import relu
+
+
+@dataclass(frozen=True)
+class Hinge:
+    """D stops caring once a sample is on its side of a margin of 1.
+
+    Lim and Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957, equations 16 and 17.
+    At the best D the loss is 2 - 2 TV(p, q), the total variation distance.
+    """
+
+    relative: ClassVar[bool] = False
+
+    def d(self, real: Tensor, fake: Tensor) -> Tensor:
+        """max(0, 1 - D(x)) + max(0, 1 + D(G(z))), `(N,), (N,) -> (N,)`."""
+        return relu(1 - real) + relu(1 + fake)
+
+    def g(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """-D(G(z)), `(N,) -> (N,)`."""
+        return -fake
+
+    def optimal(self, log_ratio: Tensor) -> Tensor:
+        """+1 where p > q, -1 where p < q."""
+        return log_ratio.sign()

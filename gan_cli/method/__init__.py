@@ -1,0 +1,36 @@
+"""Methods: who learns, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from gan_cli.batch import Batch
+from gan_cli.player import Facts, Player
+
+
+class Method(Protocol):
+    """Players, and the order in which they learn."""
+
+    players: dict[str, Player]
+
+    @property
+    def batches_per_step(self) -> int:
+        """Batches of data that one step takes."""
+        ...
+
+    def step(self, batches: Iterable[Batch], step: int) -> Facts:
+        """Let everyone learn once; step counts from 0."""
+        ...
+
+    @property
+    def generator(self) -> nn.Module:
+        """The network that samples are drawn from."""
+        ...
+
+    @property
+    def outputs(self) -> dict[str, Tensor]:
+        """Outputs of the last step worth a histogram, `(N,)` by name."""
+        ...

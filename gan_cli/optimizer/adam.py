@@ -1,0 +1,40 @@
+"""Adam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gan_cli.optimizer import check_betas, check_rates
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba 2014, arXiv 1412.6980) as DCGAN uses it: 2e-4, betas (0.5, 0.999).
+
+    Radford et al. 2015, arXiv 1511.06434, section 4. A `d_lr` of its own gives D another time
+    scale (TTUR, Heusel et al. 2017, arXiv 1706.08500).
+    """
+
+    lr: float = 2e-4
+    d_lr: float | None = None
+    betas: tuple[float, float] = (0.5, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_rates(self.lr, self.d_lr)
+        check_betas(self.betas)
+
+    def make(self, weights: list[Tensor], lr: float) -> torch.optim.Optimizer:
+        """Adam over these weights; fused into one kernel."""
+        return torch.optim.Adam(
+            weights,
+            lr=lr,
+            betas=(self.betas[0], self.betas[1]),
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )

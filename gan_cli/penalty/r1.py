@@ -1,0 +1,36 @@
+"""The zero-centred gradient penalty on real data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from gan_cli.penalty import Seen, sees_other_samples, slope
+
+
+@dataclass(frozen=True)
+class R1:
+    """γ/2 ‖∇D(x)‖² at real samples.
+
+    Mescheder et al. 2018, arXiv 1801.04406, equation 9: γ = 10; with it the game converges
+    locally even where the data lie on a thin manifold. `every` > 1 is the lazy form of Karras et
+    al. 2020, arXiv 1912.04958, section 3.1.
+    """
+
+    gamma: float = 10.0
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.gamma < 0:
+            raise ValueError(f"gamma can't be negative: {self.gamma}")
+        if self.every < 1:
+            raise ValueError(f"every is a number of D updates, 1 or more, not {self.every}")
+
+    def __call__(self, seen: Seen) -> Tensor:
+        """The penalty of each real sample, `(N,)`."""
+        return self.gamma / 2 * slope(seen.D, seen.real.x, seen.real.c).square()
+
+    def refuses(self, D: nn.Module) -> str | None:
+        """Batch norm in D is refused: the norm of one sample's gradient has no meaning there."""
+        return sees_other_samples(D)

@@ -1,0 +1,182 @@
+"""A player: a network, its optimiser and its average; it descends its own gradient."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from gan_cli.batch import Batch
+from gan_cli.optimizer import Optimizer
+
+Facts = dict[str, Tensor]
+"""What there is to tell about a step: 0-d tensors by name, left on the device."""
+
+Precision = Callable[[], AbstractContextManager[None]]
+"""Makes the context in which a network computes (autocast, or nothing)."""
+
+
+@dataclass(frozen=True)
+class Averaging:
+    """How a player's weights are averaged.
+
+    An exponential moving average with a half-life counted in images (Karras et al. 2020, arXiv
+    1912.04958, appendix B), which early on is no longer than `ramp_up` times the images already
+    learnt from. A half-life of 0 means no average.
+    """
+
+    half_life: float = 10_000
+    ramp_up: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.half_life < 0:
+            raise ValueError(f"ema.half_life is a number of images, 0 or more: {self.half_life}")
+        if self.ramp_up < 0:
+            raise ValueError(f"ema.ramp_up can't be negative: {self.ramp_up}")
+
+    def decay(self, images: int, seen: int) -> float:
+        """The weight of the old average after `images` more, `seen` in all."""
+        half_life = min(self.half_life, self.ramp_up * seen) if self.ramp_up else self.half_life
+        return 0.5 ** (images / max(half_life, 1e-8))
+
+
+class Player:
+    """A network that learns: net, optimiser, average, and how much it has learnt from."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: Optimizer,
+        lr: float,
+        averaging: Averaging | None = None,
+        clip_grad: float | None = None,
+        precision: Precision = nullcontext,
+    ):
+        self.net = net
+        self.weights = [p for p in net.parameters() if p.requires_grad]
+        self.recipe, self.lr = optimizer, lr
+        self.optimizer = optimizer.make(list(self.weights), lr)
+        self.averaging = averaging
+        self.average = copy.deepcopy(net).eval().requires_grad_(False) if averaging else None
+        self.clip_grad = clip_grad
+        self.precision = precision
+        self.updates = 0
+        self.images = 0
+
+    def __call__(self, x: Tensor, c: Tensor | None) -> Tensor:
+        """The network's output in float32, whatever precision it computes in."""
+        with self.precision():
+            out: Tensor = self.net(x, c)
+        return out.float()
+
+    def descend(
+        self, loss: Callable[[Batch], tuple[Tensor, Facts]], batch: Batch, parts: int = 1
+    ) -> Facts:
+        """One step down the gradient of the mean loss, of this player's weights alone.
+
+        `loss(part)` gives the loss of each sample `(n,)` and what there is to tell. The batch can
+        be taken in several parts, one after the other, which needs less memory for the same step.
+        Nothing is left in any `.grad`, neither here nor in the other player.
+        """
+        gradient: list[Tensor] = []
+        facts: Facts = {}
+        for part in batch.split(parts):
+            losses, told = loss(part)
+            share = torch.autograd.grad(
+                losses.sum() / len(batch), self.weights, allow_unused=True, materialize_grads=True
+            )
+            gradient = _sum(gradient, share)
+            facts = _average(facts, told, len(part) / len(batch))
+        norm = self._step(gradient, len(batch))
+        return facts | {"grad_norm": norm}
+
+    def _step(self, gradient: list[Tensor], images: int) -> Tensor:
+        norm = get_total_norm(gradient)
+        for weight, slope in zip(self.weights, gradient, strict=True):
+            weight.grad = slope
+        if self.clip_grad is not None:
+            clip_grads_with_norm_(self.weights, self.clip_grad, norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.updates += 1
+        self.images += images
+        self._follow(images)
+        return norm
+
+    @torch.no_grad()
+    def _follow(self, images: int) -> None:
+        """Move the average towards the network; batch statistics are averaged like weights."""
+        if self.average is None or self.averaging is None:
+            return
+        decay = self.averaging.decay(images, self.images)
+        mine, theirs = self.average.state_dict(), self.net.state_dict()
+        smooth = [key for key, value in mine.items() if value.is_floating_point()]
+        torch._foreach_lerp_([mine[k] for k in smooth], [theirs[k] for k in smooth], 1 - decay)
+        for key in mine.keys() - set(smooth):
+            mine[key].copy_(theirs[key])
+
+    def pace(self, factor: float) -> float:
+        """Set the learning rate to `factor` times its own, and return it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * factor
+        return self.lr * factor
+
+    @property
+    def best(self) -> nn.Module:
+        """The network to show: the average where there is one."""
+        return self.net if self.average is None else self.average
+
+    def state(self, name: str) -> dict[str, Tensor]:
+        """Everything that the next step depends on, as named tensors."""
+        tensors = {f"{name}/{key}": value for key, value in self.net.state_dict().items()}
+        if self.average is not None:
+            average = self.average.state_dict()
+            tensors |= {f"{name}_ema/{key}": value for key, value in average.items()}
+        for index, entries in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"opt_{name}/{index}/{key}": value for key, value in entries.items()}
+        tensors[f"count_{name}"] = torch.tensor([self.updates, self.images])
+        return tensors
+
+    def restore(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Take back what `state` gave; KeyError on a missing tensor, RuntimeError on a wrong one."""
+        self.updates, self.images = (int(n) for n in tensors[f"count_{name}"])
+        self.net.load_state_dict(_under(f"{name}/", tensors), strict=True)
+        if self.average is not None:
+            self.average.load_state_dict(_under(f"{name}_ema/", tensors), strict=True)
+        entries: dict[int, dict[str, Tensor]] = {}
+        if self.updates:
+            for index in range(len(self.weights)):
+                keys = self._optimizer_keys()
+                entries[index] = {key: tensors[f"opt_{name}/{index}/{key}"] for key in keys}
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": entries, "param_groups": groups})
+
+    def _optimizer_keys(self) -> list[str]:
+        """What the optimiser keeps for each weight: it is asked with a weight of its own."""
+        probe = nn.Parameter(torch.zeros(1))
+        optimizer = self.recipe.make([probe], self.lr)
+        probe.grad = torch.zeros(1)
+        optimizer.step()
+        return list(optimizer.state_dict()["state"].get(0, {}))
+
+
+def _sum(total: list[Tensor], more: Iterable[Tensor]) -> list[Tensor]:
+    if not total:
+        return list(more)
+    torch._foreach_add_(total, list(more))
+    return total
+
+
+def _average(facts: Facts, told: Facts, share: float) -> Facts:
+    if share == 1:
+        return told
+    return {name: facts.get(name, 0) + share * value for name, value in told.items()}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

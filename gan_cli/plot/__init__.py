@@ -1,0 +1,1 @@
+"""Pictures of samples, as arrays `(height, width, 3)` of uint8."""

@@ -1,0 +1,239 @@
+"""The run directory: named by the command, written by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from gan_cli.disk import replace
+from gan_cli.errors import DiskFailure, GanError, UserMistake
+from gan_cli.record import Record, differences, flat, now
+
+CONTROL = frozenset({"fresh", "run_dir", "outputs", "resume", "data_root", "preview"})
+"""Keys that say where and how a run is shown: they are no part of what it is."""
+
+BUDGET = frozenset({"steps", "images", "epochs"})
+"""Keys that say how long a run is."""
+
+CADENCE = frozenset(
+    {"log_every", "sample_every", "checkpoint_every", "keep", "preview", "tensorboard"}
+)
+"""Keys that say how often a run is written down."""
+
+_LONGEST = 200
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*=[A-Za-z0-9_.-]*")
+
+
+def may_change(key: str) -> bool:
+    """Whether a run may be continued with another value of this key."""
+    return key in CONTROL | BUDGET | CADENCE or key.partition(".")[0] == "hardware"
+
+
+def name(overrides: Iterable[str]) -> str:
+    """The name of the run that these overrides make; `default` when there are none.
+
+    `loss=wgan seed=1` gives `loss-wgan+seed-1`: sorted by key, with `-` for `=` and `+` between.
+    Only letters, digits and `_.+-` are used, so that a name needs no quotes in a shell or as a
+    value in a command. Overrides that hold anything else, and long ones, get a hash behind a last
+    `+`. Two commands that differ in more than order and control keys never share a name.
+    """
+    telling = sorted(
+        (o for o in overrides if key_of(o) not in CONTROL), key=lambda o: o.partition("=")[0]
+    )
+    if not telling:
+        return "default"
+    plain = "+".join(override.replace("=", "-", 1) for override in telling)
+    if len(plain) <= _LONGEST and all(_PLAIN.fullmatch(override) for override in telling):
+        return plain
+    readable = re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain)[: _LONGEST - 20].strip("-+.")
+    digest = hashlib.sha256(json.dumps(telling).encode()).hexdigest()[:12]
+    return f"{readable}+{digest}" if readable else digest
+
+
+def key_of(override: str) -> str:
+    """The key that an override sets, adds or deletes."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+class Run:
+    """An open run directory, held by this process until it is closed.
+
+    notes: what the user should be told about opening it. changes: what differs from the last
+    session and may (budget, cadence, hardware), as `key: stored → asked`.
+    """
+
+    def __init__(self, directory: Path, lock: int, notes: list[str], changes: list[str]):
+        self.dir = directory
+        self.config_file = directory / "config.yaml"
+        self.info = directory / "run.json"
+        self.metrics = directory / "metrics.jsonl"
+        self.tensorboard = directory / "tensorboard"
+        self.samples = directory / "samples"
+        self.checkpoints = directory / "checkpoints"
+        self.generator = directory / "generator.safetensors"
+        self.notes, self.changes = notes, changes
+        self._lock: int | None = lock
+
+    @classmethod
+    def open(
+        cls,
+        config: dict[str, Any],
+        choices: dict[str, str],
+        overrides: list[str],
+        argv: list[str],
+    ) -> Run:
+        """Make or enter the directory of this command, and lock it.
+
+        `fresh` moves an earlier run aside. Raises UserMistake when another process holds it, when
+        it holds a run of another configuration or something else, DiskFailure when it can't be
+        written, BadFile when its run.json can't be read.
+        """
+        directory = _place(config, overrides)
+        notes: list[str] = []
+        with disk(directory):
+            lock = _hold(directory)
+            try:
+                if config.get("fresh") and _used(directory):
+                    lock, aside = _move_aside(directory, lock)
+                    notes.append(f"moved the earlier run to {aside}")
+                stored = _enter(directory)
+                changes = _compare(directory, stored, config)
+                run = cls(directory, lock, notes, changes)
+                run._write(stored, Record.make(config, choices, overrides, argv))
+            except BaseException:
+                os.close(lock)
+                raise
+        return run
+
+    def _write(self, stored: Record | None, record: Record) -> None:
+        if stored:
+            record = record.after(stored)
+        text = yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True)
+        replace(self.config_file, text.encode())
+        replace(self.info, record.to_json().encode())
+
+    def close(self) -> None:
+        """Let others use the directory."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close; the traceback of an unexpected error is kept in crash.txt."""
+        expected = GanError | BrokenPipeError
+        if isinstance(error, Exception) and not isinstance(error, expected):
+            crash = self.dir / "crash.txt"
+            with suppress(DiskFailure):
+                replace(crash, "".join(traceback.format_exception(error)).encode())
+                error.add_note(f"the traceback is in {crash}")
+        self.close()
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """Turns what the system says about a directory into a DiskFailure or a UserMistake."""
+    try:
+        yield
+    except (NotADirectoryError, FileExistsError) as error:
+        raise UserMistake(f"{path} can't be a run directory: {error.strerror}") from error
+    except OSError as error:
+        raise DiskFailure(
+            f"{path} can't be written: {error.strerror}; choose another place with outputs=DIR "
+            "or run_dir=DIR"
+        ) from error
+
+
+def _place(config: dict[str, Any], overrides: list[str]) -> Path:
+    if config.get("run_dir") is None:
+        return Path(config["outputs"]).expanduser() / name(overrides)
+    by_hand = Path(config["run_dir"]).expanduser()
+    return by_hand if by_hand.name not in ("", "..") else by_hand.resolve()
+
+
+def _hold(directory: Path) -> int:
+    """The open lock file of a directory, which is made when missing."""
+    path = directory / ".lock"
+    for _ in range(10):
+        directory.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # moved aside in between
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            if (
+                _locked(lock, directory)
+                and path.exists()
+                and os.path.samestat(os.fstat(lock), path.stat())
+            ):
+                os.truncate(lock, 0)
+                os.pwrite(lock, f"{os.uname().nodename} {os.getpid()} {now()}\n".encode(), 0)
+                return lock
+            os.close(lock)
+    raise UserMistake(f"{directory} is being moved by another process; try again")
+
+
+def _locked(lock: int, directory: Path) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        host, pid, *_ = [*os.pread(lock, 300, 0).decode(errors="replace").split(), "", ""]
+        os.close(lock)
+        who = f"process {pid} on {host}" if pid else "another process"
+        raise UserMistake(f"{directory} is in use by {who}") from None
+    return True
+
+
+def _used(directory: Path) -> bool:
+    return (directory / "run.json").exists()
+
+
+def _enter(directory: Path) -> Record | None:
+    """What an earlier session recorded here; None when the directory is new."""
+    if _used(directory):
+        return Record.read(directory)
+    if any(not entry.name.startswith(".") for entry in directory.iterdir()):
+        raise UserMistake(
+            f"{directory} is not empty and holds no run; choose another place with run_dir=DIR"
+        )
+    return None
+
+
+def _move_aside(directory: Path, lock: int) -> tuple[int, Path]:
+    number = 1
+    while (aside := directory.with_name(f"{directory.name}.old-{number}")).exists():
+        number += 1
+    directory.rename(aside)
+    fresh = _hold(directory)
+    os.close(lock)
+    return fresh, aside
+
+
+def _compare(directory: Path, stored: Record | None, config: dict[str, Any]) -> list[str]:
+    """The allowed differences; any other is refused."""
+    if stored is None:
+        return []
+    changed = differences(flat(stored.config), flat(config))
+    refused = [text for key, text in changed.items() if not may_change(key)]
+    if refused:
+        raise UserMistake(
+            "\n  ".join([f"{directory} holds a run with other settings:", *refused])
+            + "\nstart over with fresh=true (the earlier run is moved aside), or keep both with"
+            " run_dir=DIR"
+        )
+    return [text for key, text in changed.items() if key not in CONTROL]

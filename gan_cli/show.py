@@ -1,0 +1,49 @@
+"""What training shows of itself: samples from the same noise over time, and D's outputs."""
+
+from __future__ import annotations
+
+from gan_cli.build import Config, Session
+from gan_cli.console import Console
+from gan_cli.disk import replace
+from gan_cli.log import Log
+from gan_cli.plot.grid import Pixels, grid, png
+from gan_cli.plot.scatter import scatter
+from gan_cli.run import Run
+from gan_cli.sampler import Sampler
+
+IMAGES = 64
+"""Images in a grid."""
+
+POINTS = 2000
+"""Points in a scatter plot."""
+
+
+class Show:
+    """Draws the samples of a fixed noise: as a file, on TensorBoard, and on the terminal."""
+
+    def __init__(self, run: Run, session: Session, config: Config, console: Console, log: Log):
+        self.run, self.session, self.config = run, session, config
+        self.console, self.log = console, log
+        run.samples.mkdir(exist_ok=True)
+        self.sampler = Sampler(session.method.generator, session.source.shape)
+        self.draw = self.grid if len(session.source.shape) == 3 else self.scatter
+
+    def __call__(self, step: int, last: bool) -> None:
+        """Show the samples at this step, and at the last one sum the run up."""
+        picture = self.draw()
+        replace(self.run.samples / f"step-{step:08d}.png", png(picture, {"step": str(step)}))
+        self.log.images(step, picture)
+        self.log.histograms(step, self.session.method.outputs)
+        if self.config["preview"]:
+            self.console.preview(picture)
+        if last:
+            self.log.hparams(self.config, {"step": step})
+
+    def grid(self) -> Pixels:
+        """Images side by side."""
+        return grid(self.sampler.sample(IMAGES, self.config["seed"]))
+
+    def scatter(self) -> Pixels:
+        """Points of the generator over points of the data."""
+        real = self.session.feed(0).x.cpu()
+        return scatter(self.sampler.sample(POINTS, self.config["seed"]), real)

@@ -1,0 +1,56 @@
+"""Signals that ask a training run to save and stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+Handler = Callable[[int, FrameType | None], Any] | int | None
+STOPPING = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP")
+
+
+class Interrupt:
+    """Turns a request to stop into `signum`, which the loop reads between two steps.
+
+        with Interrupt() as interrupt:
+            for step in steps:
+                …
+                if interrupt.signum is not None:
+                    break
+
+    Ctrl-C, and what schedulers send (SIGTERM, SIGUSR1, SIGUSR2, SIGHUP), are noted, the first
+    one counts; a second Ctrl-C raises KeyboardInterrupt where it meets the program. What was
+    ignored on entry (`nohup`) stays ignored. Outside the main thread, where Python allows no
+    handlers, nothing is noted and `signum` stays None.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self._pressed = False
+        self._previous: dict[int, Handler] = {}
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        for name in STOPPING:
+            number = getattr(signal, name, None)  # Windows has only some of them
+            if number is None or signal.getsignal(number) in (signal.SIG_IGN, None):
+                continue
+            self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        while self._previous:
+            number, handler = self._previous.popitem()
+            signal.signal(number, handler)
+
+    def _note(self, signum: int, frame: FrameType | None) -> None:
+        if signum == signal.SIGINT:
+            if self._pressed:
+                raise KeyboardInterrupt
+            self._pressed = True
+        if self.signum is None:
+            self.signum = signum

@@ -1,0 +1,122 @@
+"""The checkpoints of a run: `step-00012000.safetensors`, the newest good one first."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from gan_cli import container, disk
+from gan_cli.container import Checkpoint
+from gan_cli.errors import BadFile, DiskFailure
+from gan_cli.strict import clean
+
+_STEP = re.compile(r"step-(\d{8,15})\.safetensors")
+
+
+class Found(NamedTuple):
+    """The newest checkpoint that loads, where it is, and why each newer one does not."""
+
+    checkpoint: Checkpoint
+    path: Path
+    rejected: list[str]
+
+
+def path_of(directory: Path, step: int) -> Path:
+    """Where the checkpoint of that step belongs."""
+    return directory / f"step-{step:08d}.safetensors"
+
+
+def save(
+    directory: Path, step: int, tensors: dict[str, Tensor], meta: dict[str, Any], keep: int = 2
+) -> Path:
+    """Write the checkpoint of a step, and remove those that are no longer needed.
+
+    `meta["step"]` is that step. At least two stay, however small `keep` is. Older ones go only
+    after this one has been read back; `best.safetensors` and files of other names are never
+    touched. Raises DiskFailure, and what `container.write` raises.
+    """
+    if _step(meta) != step:
+        raise ValueError(f"a checkpoint of step {step} whose meta says {meta.get('step')}")
+    disk.tidy(directory)
+    path = path_of(directory, step)
+    sha256 = container.write(path, tensors, meta)
+    _verify(path, sha256)
+    hint = json.dumps({"step": step, "file": path.name, "sha256": sha256})
+    disk.replace(directory / "latest.json", f"{hint}\n".encode())
+    _prune(directory, path, max(2, keep))
+    return path
+
+
+def newest(directory: Path) -> Found | None:
+    """The newest checkpoint that loads; None if there is none at all.
+
+    Newest by step, never by date. `latest.json` is a hint for people and is not read. Raises
+    BadFile, with every reason, when there are checkpoints but not one that loads.
+    """
+    rejected: list[str] = []
+    for path in _newest_first(directory):
+        try:
+            return Found(_load(path), path, rejected)
+        except BadFile as error:
+            rejected.append(str(error))
+    if rejected:
+        raise BadFile(f"no checkpoint loads: {'; '.join(rejected)}")
+    return None
+
+
+def _verify(path: Path, sha256: str) -> None:
+    try:
+        if container.read(path).sha256 == sha256:
+            return
+        reason = f"{clean(path)}: another file has taken its place"
+    except BadFile as error:
+        reason = str(error)
+    raise DiskFailure(f"a checkpoint does not read back as it was written: {reason}")
+
+
+def _load(path: Path) -> Checkpoint:
+    checkpoint = container.read(path)
+    if path_of(path.parent, _step(checkpoint.meta)) != path:
+        raise BadFile(f"{clean(path)}: holds another step than its name says")
+    return checkpoint
+
+
+def _step(meta: dict[str, Any]) -> int:
+    step = meta.get("step")
+    return step if type(step) is int else -1
+
+
+def _newest_first(directory: Path) -> list[Path]:
+    try:
+        paths = list(directory.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BadFile(f"{clean(directory)}: {error.strerror or error}") from error
+    steps = [(int(match[1]), path) for path in paths if (match := _STEP.fullmatch(path.name))]
+    return [path for _, path in sorted(steps, reverse=True)]
+
+
+def _prune(directory: Path, written: Path, keep: int) -> None:
+    """Remove all that is older than the `keep` newest that load, `written` the first of them.
+
+    A damaged one does not count, so that it never takes a good one's place.
+    """
+    found = _newest_first(directory)
+    older = found[found.index(written) + 1 :]
+    if len(older) < keep:
+        return
+    missing = keep - 1
+    for path in older:
+        if missing:
+            with contextlib.suppress(BadFile):
+                _load(path)
+                missing -= 1
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()

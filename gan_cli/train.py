@@ -1,0 +1,180 @@
+"""Training: a run directory, a session, and the loop between them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import gan_cli
+from gan_cli import build, container, state
+from gan_cli.batch import Batch
+from gan_cli.build import Config, Session
+from gan_cli.console import Console
+from gan_cli.errors import BadFile, NumericalFailure, Stopped, UserMistake
+from gan_cli.log import Log
+from gan_cli.randomness import reseed
+from gan_cli.run import Run
+from gan_cli.show import Show
+from gan_cli.signals import Interrupt
+
+
+def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: list[str]) -> None:
+    """One run, from its command to its last checkpoint; or what is left of it.
+
+    Raises UserMistake before anything is written when the configuration can't be right, Stopped
+    after saving when a signal asked for it, NumericalFailure and DiskFailure as they happen.
+    """
+    made = build.parts(config)
+    console = Console.make()
+    with ExitStack() as stack:
+        run = stack.enter_context(Run.open(config, choices, overrides, argv))
+        for note in (*run.notes, *run.changes):
+            console.say(note)
+        session = build.session(config, made)
+        keeper = Keeper(run, session, config, choices)
+        start = keeper.restore(console)
+        _greet(console, run, session, start)
+        if start >= session.steps:
+            return
+        interrupt = stack.enter_context(Interrupt())
+        log = Log(run, console, config["log_every"], config["tensorboard"], start)
+        stack.callback(log.close)
+        console.start(session.steps, start)
+        stack.callback(console.stop)
+        train(session, keeper, log, Show(run, session, config, console, log), interrupt, start)
+        console.stop()
+        console.say(_farewell(run))
+
+
+def train(
+    session: Session, keeper: Keeper, log: Log, show: Show, interrupt: Interrupt, start: int
+) -> None:
+    """The loop: everyone learns once a step, and now and then is looked at and kept.
+
+    The randomness of a step is a function of the seed and the step alone, so that a run that was
+    stopped goes on as if it had not been.
+    """
+    method, config = session.method, keeper.config
+    for step in range(start, session.steps):
+        reseed(config["seed"], step)
+        rates = _pace(session, step)
+        facts = method.step(_batches(session, step), step)
+        log.step(step + 1, facts, _counts(session, step + 1) | rates)
+        last = step + 1 == session.steps or interrupt.signum is not None
+        if last or (step + 1) % config["checkpoint_every"] == 0:
+            log.flush()
+            keeper.save(step + 1)
+        if last or (step + 1) % config["sample_every"] == 0:
+            show(step + 1, last)
+        if interrupt.signum is not None:
+            raise Stopped(interrupt.signum, f"stopped and saved at step {step + 1}")
+
+
+def _batches(session: Session, step: int) -> Iterator[Batch]:
+    per_step = session.method.batches_per_step
+    return (session.feed(index) for index in range(step * per_step, (step + 1) * per_step))
+
+
+def _pace(session: Session, step: int) -> dict[str, float]:
+    factor = session.schedule(step / session.steps)
+    players = session.method.players.items()
+    return {f"learning_rate/{name.lower()}": player.pace(factor) for name, player in players}
+
+
+def _counts(session: Session, step: int) -> dict[str, int]:
+    """Updates of each player, and images: those of the data that have been learnt from."""
+    players = session.method.players
+    updates = {f"updates/{name.lower()}": player.updates for name, player in players.items()}
+    return {"images": max(player.images for player in players.values()), **updates}
+
+
+class Keeper:
+    """Keeps a run: its checkpoints, its generator, and the way back from them."""
+
+    def __init__(self, run: Run, session: Session, config: Config, choices: dict[str, str]):
+        self.run, self.session, self.config = run, session, config
+        run.checkpoints.mkdir(exist_ok=True)
+        spec = dict(config["model"])
+        target = spec.pop("_target_")
+        source = session.source
+        self.about: dict[str, Any] = {
+            "model": {"name": build.model_name(choices["model"], target), "args": spec},
+            "space": {"shape": list(source.shape), "classes": list(source.classes)},
+            "versions": {
+                "gan": gan_cli.__version__,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
+        }
+
+    def save(self, step: int) -> None:
+        """Write the checkpoint of a step, then the generator as a file of its own."""
+        tensors: dict[str, Tensor] = {}
+        for name, player in self.session.method.players.items():
+            tensors |= player.state(name)
+        _refuse_not_finite(step, tensors)
+        about = self.about | {"step": step, "images": _counts(self.session, step)["images"]}
+        kept = {
+            "kind": "train",
+            "data": {"fingerprint": self.session.source.fingerprint},
+            "config": self.config,
+        }
+        state.save(self.run.checkpoints, step, tensors, about | kept, self.config["keep"])
+        shown = {key: value for key, value in tensors.items() if key.startswith(("G/", "G_ema/"))}
+        container.write(self.run.generator, shown, about | {"kind": "generator"})
+
+    def restore(self, console: Console) -> int:
+        """Go back to the newest good checkpoint, and say which bad ones were passed over."""
+        found = state.newest(self.run.checkpoints)
+        if found is None:
+            return 0
+        for reason in found.rejected:
+            console.warn(f"passed over a checkpoint: {reason}")
+        meta, tensors = found.checkpoint.meta, found.checkpoint.tensors
+        if meta["data"]["fingerprint"] != self.session.source.fingerprint:
+            raise UserMistake(
+                "the data set is not the one this run began with: put it back as it was, "
+                "or start over with fresh=true"
+            )
+        try:
+            for name, player in self.session.method.players.items():
+                player.restore(name, tensors)
+        except (KeyError, RuntimeError) as error:
+            raise BadFile(f"{found.path}: does not hold this run's players: {error}") from error
+        return int(meta["step"])
+
+
+def _refuse_not_finite(step: int, tensors: dict[str, Tensor]) -> None:
+    floating = [(name, t) for name, t in tensors.items() if t.is_floating_point()]
+    fine = torch.stack([t.isfinite().all() for _, t in floating]).tolist()
+    bad = [name for (name, _), good in zip(floating, fine, strict=True) if not good]
+    if bad:
+        raise NumericalFailure(f"step {step}: {bad[0]} is not finite; nothing was saved over")
+
+
+def _greet(console: Console, run: Run, session: Session, start: int) -> None:
+    players = session.method.players.items()
+    sizes = [f"{name} {sum(w.numel() for w in player.weights):,}" for name, player in players]
+    if start >= session.steps:
+        console.say(
+            f"{run.dir} is done: {start} of {session.steps} steps. To go on: "
+            f"gan train resume={run.dir} steps={2 * start}; to start over: fresh=true"
+        )
+    elif start:
+        console.say(f"resuming {run.dir} at step {start} of {session.steps}")
+    else:
+        console.say(f"training {run.dir}: {session.steps} steps, weights {', '.join(sizes)}")
+
+
+def _farewell(run: Run) -> str:
+    return (
+        f"samples      {run.samples}\n"
+        f"generator    {run.generator}\n"
+        f"curves       tensorboard --logdir {run.dir}\n"
+        f"more images  gan sample --ckpt {run.dir}"
+    )

@@ -1,0 +1,88 @@
+"""The law of resumption: stopped and continued is the same as never stopped, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from gan_cli import state, train
+from gan_cli.errors import Stopped
+from gan_cli.train import launch
+from tests.conftest import entries
+from tests.games import composed
+
+pytestmark = pytest.mark.training
+
+GAMES = (
+    [f"loss={name}" for name in entries("loss")]
+    + [f"experiment={name}" for name in entries("experiment")]
+    + [f"optimizer={name}" for name in entries("optimizer")]
+    + [f"schedule={name}" for name in entries("schedule")]
+    + [
+        "penalty=r1",
+        "penalty.every=3 penalty=r1",
+        "head_start.d=12",
+        "n_critic=3",
+        "ema.half_life=0",
+    ]
+)
+SMALL = ["steps=20", "batch_size=8", "log_every=7", "sample_every=9", "checkpoint_every=50"]
+
+
+def run(tmp_path: Path, name: str, game: str, monkeypatch, stop_at: int | None = None) -> Path:
+    """Train in a directory of that name; with `stop_at`, a SIGTERM arrives during that step."""
+    directory = tmp_path / name
+    overrides = [*game.split(), *SMALL, f"run_dir={directory}"]
+    config = composed(*overrides)
+    if "mnist" in config["dataset"]["_target_"] or "folder" in config["dataset"]["_target_"]:
+        pytest.skip("needs data from outside")
+    config["model"]["width"] = 4 if "dcgan" in config["model"]["_target_"] else 16
+    choices = {"model": "dcgan" if "dcgan" in config["model"]["_target_"] else "mlp"}
+    with monkeypatch.context() as patch:
+        if stop_at is not None:
+            pace = train._pace
+
+            def paced(session, step):
+                if step + 1 == stop_at:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return pace(session, step)
+
+            patch.setattr(train, "_pace", paced)
+        launch(config, choices, overrides, ["gan", "train", *overrides])
+    return directory
+
+
+def final(directory: Path) -> dict:
+    found = state.newest(directory / "checkpoints")
+    assert found is not None
+    assert found.checkpoint.meta["step"] == 20
+    return found.checkpoint.tensors
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_20_steps_are_10_a_stop_and_10_more(game, tmp_path, monkeypatch):
+    straight = run(tmp_path, "straight", game, monkeypatch)
+    with pytest.raises(Stopped):
+        run(tmp_path, "stopped", game, monkeypatch, stop_at=10)
+    resumed = run(tmp_path, "stopped", game, monkeypatch)
+    a, b = final(straight), final(resumed)
+    assert a.keys() == b.keys()
+    assert all(a[key].equal(b[key]) for key in a)
+    rows = [(d / "metrics.jsonl").read_text() for d in (straight, resumed)]
+    assert rows[0] == rows[1]
+    assert len(rows[0].splitlines()) == 20
+    last = [(d / "samples" / "step-00000020.png").read_bytes() for d in (straight, resumed)]
+    assert last[0] == last[1]
+
+
+def test_a_finished_run_is_left_alone(tmp_path, monkeypatch, capsys):
+    directory = run(tmp_path, "done", "loss=nonsaturating", monkeypatch)
+    files = {path: path.stat().st_mtime_ns for path in (directory / "checkpoints").iterdir()}
+    run(tmp_path, "done", "loss=nonsaturating", monkeypatch)
+    assert "is done" in "".join(capsys.readouterr())
+    assert files == {
+        path: path.stat().st_mtime_ns for path in (directory / "checkpoints").iterdir()
+    }

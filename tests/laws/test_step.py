@@ -1,0 +1,174 @@
+"""Laws of a step: each player descends its own gradient, with the other one held fixed."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from gan_cli import build
+from gan_cli.batch import Batch
+from gan_cli.method.gan import GAN, Turns
+from gan_cli.player import Averaging, Player
+from gan_cli.randomness import reseed
+from tests.conftest import entries
+from tests.games import composed
+
+SHAPE = (1, 8, 8)
+
+
+def game(*overrides: str, averaging: Averaging | None = None) -> GAN:
+    config = composed("model=mlp", "model.width=16", "model.depth=2", *overrides)
+    made = build.parts(config)
+    reseed("game")
+    G = made.model.generator(SHAPE)
+    D = made.constraint.wrap(made.model.discriminator(SHAPE))
+    players = [Player(net, made.optimizer, made.optimizer.lr, averaging) for net in (G, D)]
+    parts = config["accumulate"]
+    return GAN(*players, made.loss, made.penalty, made.constraint, made.turns, parts)
+
+
+def batches(n: int = 1, size: int = 8) -> list[Batch]:
+    generator = torch.Generator().manual_seed(1)
+    return [Batch(torch.rand(size, *SHAPE, generator=generator) * 2 - 1) for _ in range(n)]
+
+
+def weights(player: Player) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in player.net.named_parameters()}
+
+
+def same(before: dict[str, torch.Tensor], player: Player) -> bool:
+    return all(torch.equal(before[name], p) for name, p in player.net.named_parameters())
+
+
+GAMES = [f"loss={name}" for name in entries("loss")] + [
+    f"{group}={name}" for group in ("penalty", "constraint") for name in entries(group)
+]
+
+
+@pytest.mark.parametrize("override", GAMES)
+def test_each_player_moves_alone_and_leaves_no_gradient(override):
+    gan = game(override)
+    (real,) = batches()
+    for mine, other, move in [(gan.D, gan.G, gan.d_step), (gan.G, gan.D, gan.g_step)]:
+        mine_before, other_before = weights(mine), weights(other)
+        move(real)
+        assert not same(mine_before, mine)
+        assert same(other_before, other)
+        assert all(p.grad is None for p in [*gan.G.weights, *gan.D.weights])
+
+
+@pytest.mark.parametrize("override", GAMES)
+def test_a_step_is_a_function_of_the_players_the_data_and_the_seed(override):
+    ends = []
+    for _ in range(2):
+        gan = game(override)
+        reseed(5)
+        gan.step(batches(gan.batches_per_step), 0)
+        ends.append(gan.G.state("G") | gan.D.state("D"))
+    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
+
+
+def test_d_moves_k_times_and_g_once():
+    gan = game("n_critic=5")
+    gan.step(batches(5), 0)
+    assert (gan.D.updates, gan.G.updates) == (5, 1)
+    assert (gan.D.images, gan.G.images) == (40, 8)
+
+
+def test_and_the_other_way_round():
+    gan = game("n_generator=3")
+    gan.step(batches(), 0)
+    assert (gan.D.updates, gan.G.updates) == (1, 3)
+
+
+@pytest.mark.parametrize(("player", "waits"), [("d", "G"), ("g", "D")])
+def test_a_head_start_is_played_alone(player, waits):
+    gan = game(f"head_start.{player}=2")
+    for step in range(3):
+        gan.step(batches(), step)
+        assert gan.players[waits].updates == max(0, step - 1)
+
+
+def test_both_cannot_have_a_head_start():
+    with pytest.raises(ValueError, match="only one player"):
+        Turns(head_start_d=1, head_start_g=1)
+
+
+@pytest.mark.parametrize("loss", entries("loss"))
+def test_a_batch_in_parts_is_the_same_step(loss):
+    """Gradient accumulation costs memory, not truth."""
+    whole, parted = (
+        game(f"loss={loss}", "penalty=none"),
+        game(f"loss={loss}", "penalty=none", "accumulate=3"),
+    )
+    (real,) = batches(size=9)
+    for gan in (whole, parted):
+        gan.fake = lambda like: Batch(-like.x)  # the same fakes for both
+        told = gan.d_step(real)
+    for a, b in zip(whole.D.weights, parted.D.weights, strict=True):
+        assert torch.allclose(a, b, atol=1e-4 * whole.D.lr + 1e-6)
+    assert told["D/real"].shape == ()
+
+
+def test_lazy_penalties_are_due_every_so_many_updates_at_that_weight():
+    gan = game("penalty=r1", "penalty.every=4")
+    paid = ["penalty" in gan.d_step(batches()[0]) for _ in range(9)]
+    assert paid == [step % 4 == 0 for step in range(9)]
+    (real,) = batches()
+    gan.D.updates = 0
+    reseed(3)
+    lazy, facts = gan.d_loss(real)
+    gan.D.updates = 1
+    reseed(3)
+    game_alone, _ = gan.d_loss(real)
+    assert (lazy - game_alone).mean().item() == pytest.approx(4 * facts["penalty"].item(), rel=1e-4)
+
+
+def test_clip_grad_bounds_the_step():
+    bound = 1e-3
+    config = composed("model=mlp", "optimizer=sgd", "optimizer.lr=1.0")
+    made = build.parts(config)
+    D = Player(made.model.discriminator(SHAPE), made.optimizer, 1.0, clip_grad=bound)
+    before = weights(D)
+    facts = D.descend(lambda part: (100 * D(part.x, part.c), {}), batches()[0])
+    moved = torch.cat([(p - before[n]).flatten() for n, p in D.net.named_parameters()])
+    assert moved.norm().item() == pytest.approx(bound, rel=1e-3)
+    assert facts["grad_norm"].item() > bound  # what is told is the norm before
+
+
+def test_the_average_has_the_half_life_it_claims():
+    """After half_life images the old weights count for one half."""
+    gan = game(averaging=Averaging(half_life=64, ramp_up=0))
+    G = gan.G
+    start = copy.deepcopy(G.average.state_dict())
+    for p in G.weights:
+        p.data.fill_(1.0)
+    for _ in range(8):
+        G._follow(8)
+    for key, value in G.average.state_dict().items():
+        assert torch.allclose(value, (start[key] + 1) / 2, atol=1e-6)
+
+
+def test_the_average_ramps_up():
+    averaging = Averaging(half_life=10_000, ramp_up=0.05)
+    assert averaging.decay(64, 64) < 1e-5
+    assert averaging.decay(64, 20_000) == pytest.approx(0.5 ** (64 / 1000))
+    assert averaging.decay(64, 10**9) == pytest.approx(0.5 ** (64 / 10_000))
+
+
+def test_states_round_trip_and_a_missing_tensor_is_named():
+    gan = game("loss=hinge")
+    gan.step(batches(5), 0)
+    for name, player in gan.players.items():
+        state = {key: value.clone() for key, value in player.state(name).items()}
+        other = game("loss=hinge").players[name]
+        other.restore(name, state)
+        again = other.state(name)
+        assert state.keys() == again.keys()
+        assert all(torch.equal(state[key], again[key]) for key in state)
+        for key in state:
+            with pytest.raises((KeyError, RuntimeError)) as caught:
+                other.restore(name, {k: v for k, v in state.items() if k != key})
+            assert key.split("/", 1)[-1].rsplit("/")[-1] in str(caught.value)
