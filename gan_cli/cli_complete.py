@@ -93,9 +93,11 @@ def candidates(line: str) -> list[str]:
     if len(words) <= 2:
         verbs = [*VERBS, "help", "version"]
         return [name for name in verbs if name.startswith(word)]
-    more = {"train": _settings, "completion": lambda _: [*SCRIPTS], "help": lambda _: [*VERBS]}
-    found = more.get(verb, lambda _: [])(words[2:])
+    found = _settings(words[2:]) if verb == "train" else _AFTER.get(verb, [])
     return [name for name in found if name.startswith(word)]
+
+
+_AFTER = {"completion": [*SCRIPTS], "help": [*VERBS]}
 
 
 def _settings(words: list[str]) -> list[str]:
@@ -108,7 +110,8 @@ def _settings(words: list[str]) -> list[str]:
     *before, word = words
     if word.startswith("-"):
         flags = [flag for action in get_args_parser()._actions for flag in action.option_strings]
-        return [flag for flag in flags if flag != "--experimental-rerun"]
+        hidden = ("--experimental-rerun", "--shell-completion")
+        return [flag for flag in flags if flag.startswith("--") and flag not in hidden]
     if word.startswith("resume="):
         return _runs(word.partition("=")[2])
     args, _ = get_args_parser().parse_known_args(before)

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.object_type import ObjectType
@@ -74,6 +75,8 @@ class Composer:
 
     def parse(self, text: str) -> Override:
         """One override; raises HydraException where it breaks the grammar."""
+        if text.startswith("="):
+            raise HydraException("no key")
         override = self._parser.parse_override(text)
         override.config_loader = self.loader
         return override
@@ -95,7 +98,12 @@ class Composer:
 
     def choices(self, group: str) -> list[str]:
         """The names that `group=` takes."""
-        return self.loader.get_group_options(group, ObjectType.CONFIG, self.name, self._search)
+        return self._files.get_group_options(group, ObjectType.CONFIG)
+
+    @cached_property
+    def _files(self) -> CachingConfigRepository:
+        with in_words():
+            return self.loader._parse_overrides_and_create_caching_repo(self.name, self._search)[1]
 
     @cached_property
     def groups(self) -> list[str]:
@@ -108,9 +116,7 @@ class Composer:
         return [str(group) for group in self.compose([]).hydra.runtime.choices]
 
     def _groups(self, parent: str) -> Iterator[str]:
-        for name in self.loader.get_group_options(
-            parent, ObjectType.GROUP, self.name, self._search
-        ):
+        for name in self._files.get_group_options(parent, ObjectType.GROUP):
             group = f"{parent}/{name}" if parent else name
             if self.choices(group):
                 yield group
@@ -140,19 +146,22 @@ def words(error: BaseException) -> str:
     told = [str(error)]
     if isinstance(error.__cause__, FAILURES):
         told.append(str(error.__cause__))
-    lines = [line.rstrip() for text in told for line in text.splitlines()]
-    return "\n".join(line for line in lines if line and not _ADVICE.match(line))
+    lines = [line.strip() for text in told for line in text.splitlines()]
+    where = getattr(error, "full_key", None)
+    first = [f"{where}:"] if where else []
+    return " ".join(first + [line for line in lines if line and not _ADVICE.match(line)])
 
 
 _ADVICE = re.compile(
-    r"\s*(See https://|full_key:|object_type=|reference_type=|Set the env|To append to your config"
+    r"(See https://|full_key:|object_type=|reference_type=|Set the env|To append to your config"
     r"|Config search path:|provider=)"
 )
 
 
 def quote(text: str) -> str:
     """A text as one value in Hydra's grammar for overrides."""
-    if re.fullmatch(r"[A-Za-z0-9_./+-]*[A-Za-z_][A-Za-z0-9_./+-]*", text):
+    reserved = {"null", "true", "false", "nan", "inf"}
+    if re.fullmatch(r"[A-Za-z_/][A-Za-z0-9_./+-]*", text) and text.lower() not in reserved:
         return text
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
     escaped = re.sub(r"(\\+)$", r"\1\1", escaped)

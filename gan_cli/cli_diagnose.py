@@ -93,6 +93,7 @@ class _Job:
         self.keys = [o for o in overrides if o not in self.chosen and not o.is_hydra_override()]
         self.hydra = [o for o in overrides if o.is_hydra_override()]
         self.sweeps = False
+        self.applied: list[str] = []
         self.asked: DictConfig | None = None
 
     def problems(self) -> list[str]:
@@ -111,7 +112,9 @@ class _Job:
             problem = self._key(override, default)
             if problem is None:
                 problem = self._apply(override, self.asked)
-            if problem is not None:
+            if problem is None:
+                self.applied.append(override.key_or_group)
+            else:
                 told.append(problem)
         return told + self._together()
 
@@ -131,7 +134,7 @@ class _Job:
 
     def components(self) -> list[str]:
         """What the components themselves say about their values, where any was given by hand."""
-        own = [o for o in self.keys if o.key_or_group.partition(".")[0] in self.composer.groups]
+        own = [key for key in self.applied if key.partition(".")[0] in self.composer.groups]
         if self.asked is None or not own:
             return []
         try:
@@ -181,18 +184,17 @@ class _Job:
         adds = override.type in (OverrideType.ADD, OverrideType.FORCE_ADD)
         if adds and parent.partition(".")[0] in groups and keys.look_up(default, parent)[0]:
             return None
-        value = override.value()
+        if homes := self._homes(key):
+            return f"{text}: there is no {key} here; see {', '.join(homes)}"
+        value = keys.shown(override.value())
         near = keys.nearest(key, [*groups, *keys.KEYS, *flat(default)])
+        meant = [f"{near}={value}"] if near else []
         if near in groups:
             choices = self.composer.choices(near)
-            choice = keys.nearest(str(value), choices)
-            return f"{text}: there is no {key}; did you mean {near}={choice or '|'.join(choices)}?"
-        homes = self._homes(key) or [
-            f"{group}={value}" for group in groups if value in self.composer.choices(group)
-        ]
-        if homes and (near is None or near.rpartition(".")[2] != key.rpartition(".")[2]):
-            return f"{text}: there is no {key} here; {' or '.join(homes[:3])} has it"
-        return f"{text}: " + keys.unknown_key(key, [near] if near else []).partition(": ")[2]
+            meant = [f"{near}={keys.nearest(value, choices) or '|'.join(choices)}"]
+        elif not near:
+            meant = [f"{g}={value}" for g in groups if value in self.composer.choices(g)]
+        return f"{text}: there is no {key}" + _meant(meant)
 
     def _homes(self, key: str) -> list[str]:
         """The choices of the key's group that do have it."""
@@ -214,6 +216,10 @@ def _is_dict(override: Override) -> bool:
     return isinstance(override.value(), dict)
 
 
+def _meant(guesses: list[str]) -> str:
+    return f"; did you mean {' or '.join(guesses)}?" if guesses else ""
+
+
 def _several(override: Override) -> str:
     return f"{override.input_line}: several values make a sweep: add -m"
 
@@ -221,12 +227,13 @@ def _several(override: Override) -> str:
 def _unreadable(composer: Composer, text: str) -> str:
     """What is wrong with an override that breaks the grammar."""
     key, equals, value = text.partition("=")
+    if not key:
+        return f"{text}: a setting is KEY=VALUE or GROUP=CHOICE"
     if not equals:
         homes = [f"{group}={text}" for group in composer.groups if text in composer.choices(group)]
         near = keys.nearest(text, [*composer.groups, *keys.KEYS])
         meant = homes or ([f"{near}=…"] if near else [])
-        hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
-        return f"{text}: a setting is KEY=VALUE or GROUP=CHOICE{hint}"
+        return f"{text}: a setting is KEY=VALUE or GROUP=CHOICE" + _meant(meant)
     for opening, closing in ("[]", "{}", "()"):
         if value.count(opening) != value.count(closing):
             return f"{text}: a {opening} or {closing} is missing"

@@ -41,12 +41,13 @@ def main(argv: list[str]) -> int:
     args.overrides = rewrite(args.overrides, sources, args.multirun)
     for path in sources.shadowed():
         cli_report.warn(f"{path} is not used: gan has a configuration of that name; rename yours")
-    sys.path.append(str(Path.cwd()))  # a user's own package; last, so that it hides nothing
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # a user's own package; last, so that it hides nothing
     composer = Composer(sources, args.overrides)
     found = diagnose(composer, args.overrides, args.multirun)
     found.complain()
     if args.help or args.hydra_help or args.info or args.cfg:
-        _run_hydra(_unused, args)
+        _show(args)
     elif found.sweep:
         _sweep(args, argv, composer.groups)
     else:
@@ -85,6 +86,8 @@ def _refuse_flags(args: Namespace) -> None:
             "--experimental-rerun would run whatever code is in that pickle file; "
             "to continue a run: gan train resume=RUN_DIR"
         )
+    if args.shell_completion:
+        raise UserMistake("`gan completion` sets up the TAB key")
     given = [flag for flag in ("run", "multirun", "cfg", "info") if getattr(args, flag)]
     if len(given) > 1:
         raise UserMistake(f"--{given[0]} and --{given[1]} ask for two things: give one of them")
@@ -127,7 +130,7 @@ def _sweep(args: Namespace, argv: list[str], groups: list[str]) -> None:
             note = Path(settings.sweep.dir) / f"failed-{settings.job.num:06}"
             if "BasicSweeper" not in settings.sweeper._target_ or not note.parent.exists():
                 raise  # other sweepers and launchers keep their own account
-            note.write_text(name)
+            note.write_text(f"{name}: {error or type(error).__name__}".splitlines()[0])
             return math.nan
         return None
 
@@ -169,16 +172,19 @@ def _canonical(overrides: list[str]) -> list[str]:
     for text in overrides:
         override = parser.parse_override(text)
         key, value = override.get_key_element(), override.value()
-        if isinstance(value, bool | int | float):
-            text = f"{key}={cli_keys.shown(value)}"
+        number = isinstance(value, bool | int | float)
         slot = text if isinstance(value, dict) else key  # dicts are merged, not replaced
         last.pop(slot, None)
-        last[slot] = text
+        last[slot] = f"{key}={cli_keys.shown(value)}" if number else text
     return list(last.values())
 
 
-def _unused(config: DictConfig) -> None:
-    raise AssertionError(f"no job was asked for: {config}")
+def _show(args: Namespace) -> None:
+    """What Hydra's flags ask for, instead of a job; all at once, as its reader may have gone."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        _run_hydra(lambda _: None, args)
+    sys.stdout.write(shown.getvalue())
 
 
 def _run_hydra(job: Job, args: Namespace) -> None:

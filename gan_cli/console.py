@@ -240,13 +240,15 @@ def _number(value: float) -> str:
 
 
 def _duration(seconds: float | None) -> str:
-    """`1:05`, `2:03:04` or `3d 04h`."""
+    """`1:05`, `2:03:04`, `12h 03m` or `3d 04h`: seven characters for the first 99 days."""
     if seconds is None:
         return "-:--"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 24:
         return f"{hours // 24}d {hours % 24:02}h"
+    if hours >= 10:
+        return f"{hours}h {minutes:02}m"
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 

@@ -31,6 +31,8 @@ MAX_HEADER = 8 << 20
 MAX_JSON = 1 << 20
 MAX_TENSORS = 20_000
 MAX_DIMS = 8
+MAX_MARKS = 1 << 19
+"""Braces, brackets and commas in a header: what parsing it costs."""
 
 _DTYPES = {
     "F64": torch.float64,
@@ -98,7 +100,7 @@ def _encode(tensors: dict[str, Tensor], meta: dict[str, Any]) -> tuple[bytes, st
     metadata = {"format": FORMAT, "json": text, "sha256": digest}
     data = safetensors.torch.save(plain, metadata)
     length = int.from_bytes(data[:8], "little")
-    _check_header(data[8 : 8 + length], len(data) - 8 - length)
+    _metadata(_check_header(data[8 : 8 + length], len(data) - 8 - length))
     return data, digest
 
 
@@ -167,6 +169,8 @@ def _check_start(start: bytes, suffix: str) -> None:
 
 def _check_header(raw: bytes, room: int) -> dict[str, Any]:
     """The metadata of a header that describes exactly `room` bytes of tensors, within limits."""
+    if sum(map(raw.count, (b"{", b"[", b","))) > MAX_MARKS:
+        raise ValueError(f"a header of far more than {MAX_TENSORS:,} tensors")
     header = strict.parse(raw.decode())
     metadata = header.pop("__metadata__", {})
     if len(header) > MAX_TENSORS:

@@ -20,21 +20,22 @@ _PASSING = {errno.EINTR, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE}
 _CHUNK = 1 << 30
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, sync: bool = True) -> None:
     """Put the data at the path: a temporary file beside it, synced, renamed, directory synced.
 
-    Honours the umask. Raises DiskFailure, with the file that was there before left as it was and
+    Honours the umask. Without `sync` a power failure can cost the file, and nothing else can.
+    Raises DiskFailure, with the file that was there before left as it was and
     no temporary file left behind; a full disk or a network file system's hiccup is tried twice.
     """
     view = memoryview(data)
     try:
-        _replace(path, view)
+        _replace(path, view, sync)
     except OSError as error:
         if error.errno not in _PASSING:
             raise failure(path, error, view.nbytes) from error
         time.sleep(RETRY_AFTER)
         try:
-            _replace(path, view)
+            _replace(path, view, sync)
         except OSError as again:
             raise failure(path, again, view.nbytes) from again
 
@@ -54,24 +55,26 @@ def tidy(directory: Path) -> int:
     return len(stale)
 
 
-def _replace(path: Path, view: memoryview) -> None:
+def _replace(path: Path, view: memoryview, sync: bool) -> None:
     temporary = path.with_name(f".gan-{secrets.token_hex(6)}.tmp")
     try:
-        _write(temporary, view)
+        _write(temporary, view, sync)
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    _sync_directory(path.parent)
+    if sync:
+        _sync_directory(path.parent)
 
 
-def _write(path: Path, view: memoryview) -> None:
+def _write(path: Path, view: memoryview, sync: bool) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         while view:
             view = view[os.write(descriptor, view[:_CHUNK]) :]
-        os.fsync(descriptor)
+        if sync:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -60,7 +60,9 @@ def pick_device(name: str) -> torch.device:
         "cpu": True,
     }
     kind, _, index = name.partition(":")
-    if kind in here and not here[kind]:
+    if kind not in _DEVICES:
+        raise UserMistake(f"device is one of {', '.join(_DEVICES)}, not {name}")
+    if not here.get(kind, True):
         raise UserMistake(f"there is no {kind} device here: use cpu, or auto for what there is")
     count = torch.cuda.device_count() if here["cuda"] else 0
     if index and (kind != "cuda" or not index.isdigit() or int(index) >= count):

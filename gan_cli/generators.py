@@ -56,14 +56,19 @@ class Space(NamedTuple):
 class Origin(NamedTuple):
     """Where a sampler's weights come from.
 
-    `weights` is 'averaged' or 'raw'; `rejected` says why newer checkpoints were passed over.
+    `rejected` says why newer checkpoints were passed over.
     """
 
     path: Path | None = None
     step: int = 0
     sha256: str = ""
-    weights: str = "raw"
+    averaged: bool = False
     rejected: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> str:
+        """In a word, what kind of weights they are."""
+        return "averaged" if self.averaged else "raw"
 
 
 def load(path: str | Path, raw: bool, trust: tuple[str, ...]) -> tuple[Generator, Space, Origin]:
@@ -82,8 +87,8 @@ def load(path: str | Path, raw: bool, trust: tuple[str, ...]) -> tuple[Generator
     except _FAILURES as error:
         reason = strict.quote(" ".join(str(error).split()) or type(error).__name__, 200)
         raise BadFile(f"{strict.clean(where)}: {reason}") from error
-    kind = "raw" if prefix == "G/" else "averaged"
-    origin = Origin(where, _count(meta.get("step")), checkpoint.sha256, kind, tuple(rejected))
+    step, averaged = _count(meta.get("step")), prefix.startswith("G_ema")
+    origin = Origin(where, step, checkpoint.sha256, averaged, tuple(rejected))
     return generator, space, origin
 
 
@@ -154,7 +159,7 @@ def _shape(shape: Any) -> Shape:
         if type(extent) is not int or not 1 <= extent <= MAX_EXTENT:
             raise ValueError(f"samples of an impossible shape: {strict.quote(shape)}")
         numbers *= extent
-    if not shape or len(shape) > 4 or numbers > MAX_NUMBERS:
+    if len(shape) not in {1, 3} or numbers > MAX_NUMBERS:
         raise ValueError(f"samples of an impossible shape: {strict.quote(shape)}")
     return tuple(shape)
 

@@ -242,7 +242,7 @@ class _Board:
     """
 
     def __init__(self, directory: Path, step: int):
-        from tensorboard.compat.proto import event_pb2  # type: ignore[import-untyped]
+        from tensorboard.compat.proto import event_pb2
         from torch.utils.tensorboard import RecordWriter, summary
 
         self.summary: Any = summary

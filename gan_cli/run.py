@@ -224,11 +224,22 @@ def _move_aside(directory: Path, lock: int) -> tuple[int, Path]:
     return fresh, aside
 
 
+def _without_data_root(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with paths below data_root told from there: data may have moved."""
+    root, values = str(config.get("data_root")), flat(config)
+    below = {
+        key: value.replace(root, "${data_root}", 1)
+        for key, value in values.items()
+        if isinstance(value, str) and value.startswith(root) and key not in CONTROL
+    }
+    return values | below
+
+
 def _compare(directory: Path, stored: Record | None, config: dict[str, Any]) -> list[str]:
     """The allowed differences; any other is refused."""
     if stored is None:
         return []
-    changed = differences(flat(stored.config), flat(config))
+    changed = differences(_without_data_root(stored.config), _without_data_root(config))
     refused = [text for key, text in changed.items() if not may_change(key)]
     if refused:
         raise UserMistake(

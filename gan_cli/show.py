@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
+
 from gan_cli.build import Config, Session
 from gan_cli.console import Console
 from gan_cli.disk import replace
@@ -25,8 +29,9 @@ class Show:
         self.run, self.session, self.config = run, session, config
         self.console, self.log = console, log
         run.samples.mkdir(exist_ok=True)
-        self.sampler = Sampler(session.method.generator, session.source.shape)
-        self.draw = self.grid if len(session.source.shape) == 3 else self.scatter
+        source = session.source
+        self.sampler = Sampler(session.method.generator, source.shape, source.classes)
+        self.draw = self.grid if len(source.shape) == 3 else self.scatter
 
     def __call__(self, step: int, last: bool) -> None:
         """Show the samples at this step, and at the last one sum the run up."""
@@ -45,5 +50,6 @@ class Show:
 
     def scatter(self) -> Pixels:
         """Points of the generator over points of the data."""
-        real = self.session.feed(0).x.cpu()
-        return scatter(self.sampler.sample(POINTS, self.config["seed"]), real)
+        batches = math.ceil(POINTS / self.config["batch_size"])
+        real = torch.cat([self.session.feed(i).x.cpu() for i in range(batches)])
+        return scatter(self.sampler.sample(POINTS, self.config["seed"]), real[:POINTS])

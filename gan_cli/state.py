@@ -36,11 +36,11 @@ def save(
 ) -> Path:
     """Write the checkpoint of a step, and remove those that are no longer needed.
 
-    `meta["step"]` is that step. At least two stay, however small `keep` is. Older ones go only
-    after this one has been read back; `best.safetensors` and files of other names are never
-    touched. Raises DiskFailure, and what `container.write` raises.
+    `meta["kind"]` is "train", and `meta["step"]` that step. At least two stay, however small `keep`
+    is. Older ones go only after this one has been read back; `best.safetensors` and files of other
+    names are never touched. Raises DiskFailure, and what `container.write` raises.
     """
-    if _step(meta) != step:
+    if not _is_of(step, meta):
         raise ValueError(f"a checkpoint of step {step} whose meta says {meta.get('step')}")
     disk.tidy(directory)
     path = path_of(directory, step)
@@ -81,14 +81,14 @@ def _verify(path: Path, sha256: str) -> None:
 
 def _load(path: Path) -> Checkpoint:
     checkpoint = container.read(path)
-    if path_of(path.parent, _step(checkpoint.meta)) != path:
-        raise BadFile(f"{clean(path)}: holds another step than its name says")
+    match = _STEP.fullmatch(path.name)
+    if not match or not _is_of(int(match[1]), checkpoint.meta):
+        raise BadFile(f"{clean(path)}: not the training checkpoint that its name says it is")
     return checkpoint
 
 
-def _step(meta: dict[str, Any]) -> int:
-    step = meta.get("step")
-    return step if type(step) is int else -1
+def _is_of(step: int, meta: dict[str, Any]) -> bool:
+    return meta.get("kind") == "train" and type(meta.get("step")) is int and meta["step"] == step
 
 
 def _newest_first(directory: Path) -> list[Path]:

@@ -27,6 +27,8 @@ def parse(text: str) -> Any:
             parse_float=_finite,
             parse_constant=_finite,
         )
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error}") from None
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
 

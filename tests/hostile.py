@@ -119,9 +119,9 @@ def _twice() -> bytes:
     return pack(f'{{"a":{entry},"a":{entry}}}'.encode(), bytes(1))
 
 
-def _many() -> bytes:
+def _many(count: int) -> bytes:
     empty = {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}
-    return pack({f"{number:x}": empty for number in range(100_000)})
+    return pack({f"{number:x}": empty for number in range(count)})
 
 
 _PICKLE = "a pickle file"
@@ -175,9 +175,11 @@ FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "invalid-utf-8": (lambda: pack(b'{"\xff":1}'), "utf-8"),
     "bom": (lambda: pack(b"\xef\xbb\xbf{}"), "no checkpoint"),
     "leading-space": (lambda: pack(b" {}"), "no checkpoint"),
-    "not-json": (lambda: pack(b"{'a': 1}"), "Expecting"),
+    "not-json": (lambda: pack(b"{'a': 1}"), "no JSON"),
     "nan-in-header": (lambda: pack(b'{"a": NaN}'), "isn't finite"),
-    "many-tensors": (_many, "tensors"),
+    "many-tensors": (lambda: _many(20_001), "20,001 tensors"),
+    "too-many-tensors": (lambda: _many(80_000), "far more than"),
+    "million-lists": (lambda: pack(b'{"a":[' + b"[]," * 2_600_000 + b"0]}"), "far more than"),
     "100k-dims": (lambda: _one(shape=[1] * 100_000), "impossible shape"),
     "empty-but-huge": (lambda: _one(shape=[0, 2**60], data_offsets=[0, 0]), "impossible shape"),
     "end-before-begin": (lambda: _one(data_offsets=[8, 0]), "do not fill"),
@@ -266,7 +268,7 @@ REQUESTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "no-shape": (lambda: _space([]), "impossible shape"),
     "shape-text": (lambda: _space("8x8"), "impossible shape"),
     "shape-bool": (lambda: _space([True, 4, 4]), "impossible shape"),
-    "two-dims": (lambda: _space([4, 4]), "evil"),
+    "two-dims": (lambda: _space([4, 4]), "impossible shape"),
     "class-numbers": (lambda: _space([1, 4, 4], [1, 2]), "classes"),
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import random
 from collections.abc import Callable
@@ -48,7 +47,9 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "RETRY_AFTER", 0)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.dictionaries(names, tensors(), max_size=4), st.dictionaries(words, plain, max_size=4))
 def test_what_goes_in_comes_out(
     tmp_path: Path, wanted: dict[str, torch.Tensor], meta: dict[str, Any]
@@ -81,7 +82,9 @@ def test_the_digest_is_of_contents_and_not_of_their_order(tmp_path: Path) -> Non
     first = container.write(tmp_path / "a", TENSORS, {"a": 1, "b": 2})
     assert container.write(tmp_path / "b", backwards, {"b": 2, "a": 1}) == first
     assert container.write(tmp_path / "c", TENSORS, {"a": 1, "b": 3}) != first
-    assert container.write(tmp_path / "d", TENSORS | {"x": torch.zeros(0)}, {"a": 1, "b": 2}) != first
+    assert (
+        container.write(tmp_path / "d", TENSORS | {"x": torch.zeros(0)}, {"a": 1, "b": 2}) != first
+    )
     flat = {name: tensor.flatten() for name, tensor in TENSORS.items()}
     assert container.write(tmp_path / "e", flat, {"a": 1, "b": 2}) != first
 
@@ -383,6 +386,6 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
 
 def test_the_limits_are_those_of_the_json_in_it_too(tmp_path: Path) -> None:
     container.write(tmp_path / "a", TENSORS, {"a": ["x" * 4096] * 200})
-    with pytest.raises(ValueError, match="characters of metadata|cut short"):
-        container.write(tmp_path / "a", TENSORS, {"a": ["x" * 4096] * 300})
-    assert json.dumps(container.read(tmp_path / "a").meta)
+    with pytest.raises(ValueError, match="characters of metadata"):
+        container.write(tmp_path / "b", TENSORS, {"a": ["x" * 4096] * 300})
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -54,7 +54,9 @@ def test_what_cannot_be_listed_is_an_error_and_no_fresh_start(tmp_path: Path) ->
         state.newest(tmp_path / "file")
 
 
-@pytest.mark.parametrize(("keep", "left"), [(0, [4, 5]), (1, [4, 5]), (2, [4, 5]), (4, [2, 3, 4, 5])])
+@pytest.mark.parametrize(
+    ("keep", "left"), [(0, [4, 5]), (1, [4, 5]), (2, [4, 5]), (4, [2, 3, 4, 5])]
+)
 def test_two_are_kept_at_least(tmp_path: Path, keep: int, left: list[int]) -> None:
     for step in range(1, 6):
         save(tmp_path, step, keep)
@@ -106,13 +108,19 @@ def test_a_damaged_one_never_takes_a_good_ones_place(tmp_path: Path) -> None:
 
 def test_a_renamed_file_is_not_believed(tmp_path: Path) -> None:
     save(tmp_path, 1).rename(state.path_of(tmp_path, 7))
-    with pytest.raises(BadFile, match="another step"):
+    with pytest.raises(BadFile, match="its name"):
+        state.newest(tmp_path)
+
+
+def test_a_generator_is_not_resumed_from(tmp_path: Path) -> None:
+    container.write(state.path_of(tmp_path, 7), TENSORS, {"step": 7, "kind": "generator"})
+    with pytest.raises(BadFile, match="not the training checkpoint"):
         state.newest(tmp_path)
 
 
 def test_a_step_that_contradicts_the_metadata_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="step 3"):
-        state.save(tmp_path, 3, TENSORS, {"step": 2})
+        state.save(tmp_path, 3, TENSORS, {"step": 2, "kind": "train"})
 
 
 def test_older_ones_go_only_when_the_new_one_reads_back(
@@ -167,14 +175,14 @@ torch.set_num_threads(1)
 warnings.simplefilter("ignore")  # of forking a process with threads
 directory, chance = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
 tensors = {"G/w": torch.rand(300_000)}
-state.save(directory, 1, tensors, {"step": 1})
+state.save(directory, 1, tensors, {"step": 1, "kind": "train"})
 leftovers, seen = 0, 1
 for _ in range(12):
     child = os.fork()
     if child == 0:
         while True:
             seen += 1
-            state.save(directory, seen, tensors, {"step": seen})
+            state.save(directory, seen, tensors, {"step": seen, "kind": "train"})
     time.sleep(chance.uniform(0.005, 0.08))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -206,10 +214,10 @@ import torch
 from gan_cli import disk, state
 from gan_cli.errors import GanError
 directory = Path(sys.argv[1])
-state.save(directory, 1, {"G/w": torch.rand(1000)}, {"step": 1})
+state.save(directory, 1, {"G/w": torch.rand(1000)}, {"step": 1, "kind": "train"})
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    state.save(directory, 2, {"G/w": torch.rand(100_000)}, {"step": 2})
+    state.save(directory, 2, {"G/w": torch.rand(100_000)}, {"step": 2, "kind": "train"})
 except GanError as error:
     print(error)
     sys.exit(error.exit_code)

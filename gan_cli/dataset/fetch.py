@@ -9,15 +9,17 @@ import shutil
 import socket
 import tempfile
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from filelock import FileLock
 
-from gan_cli.errors import DiskFailure, UserMistake
+from gan_cli.errors import DiskFailure, GanError, UserMistake
 from gan_cli.strict import clean
 
 PATIENCE = 8.0
@@ -35,6 +37,18 @@ class Remote(NamedTuple):
     folder: Path
     files: Sequence[str]
     mirrors: Sequence[str]
+
+
+def torchvision_datasets() -> ModuleType:
+    """The module torchvision.datasets, which knows addresses; 1.5 s, only for missing files."""
+    try:
+        from torchvision import datasets
+    except (ImportError, OSError, RuntimeError) as error:
+        raise GanError(
+            f"torchvision, which downloads data sets, can't be imported ({clean(error)}): install "
+            "torch and torchvision anew, both in one command"
+        ) from error
+    return datasets
 
 
 def fetch(
@@ -65,7 +79,7 @@ def _bring(root: Path, remote: Remote, download: Callable[[Path], None]) -> None
         temporary = Path(name)
         download(temporary)
         for path in sorted(temporary.rglob("*")):
-            if path.is_file() and path.suffix not in {".gz"}:
+            if path.is_file() and not path.name.endswith(".gz"):
                 target = root / path.relative_to(temporary)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(target)
@@ -81,6 +95,8 @@ def _reach(urls: list[str]) -> None:
             with urllib.request.urlopen(request, timeout=PATIENCE):  # noqa: S310
                 answers.put(None)
         except (OSError, ValueError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError):  # which holds a connection
+                error.close()
             answers.put(error)
 
     for url in urls:  # a look-up of a name can't be given a time limit, but a thread can be left

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan_cli.dataset.fetch import Remote, fetch
+from gan_cli.dataset.fetch import Remote, fetch, torchvision_datasets
 from gan_cli.dataset.source import Resident
 from gan_cli.errors import BadFile
 
@@ -79,9 +79,7 @@ class Family:
             raise _damaged(pictures, self.name, f"{blank} of its images are black")
 
     def _fetch(self, base: Path, folder: Path, ready: Callable[[], bool]) -> None:
-        from torchvision import datasets  # 1.5 s, only when something is missing
-
-        known = getattr(datasets, self.name)
+        known = getattr(torchvision_datasets(), self.name)
         files = [file for file, _ in known.resources]
 
         def download(temporary: Path) -> None:
@@ -97,7 +95,7 @@ class Family:
 
 
 def read(path: Path, shape: tuple[int, ...], sha256: str | None) -> NDArray[np.uint8]:
-    """The bytes of an idx file, plain or with .gz after its name; ValueError when it is not whole."""
+    """The array in an idx file, plain or with .gz after its name; ValueError when not whole."""
     if path.is_file():
         raw = np.fromfile(path, np.uint8)
     else:

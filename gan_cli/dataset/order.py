@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ class Order:
         self._epochs: dict[int, _Epoch] = {}
 
     def __call__(self, i: int) -> tuple[Tensor, Tensor | None]:
-        """The indices of batch i, `(B,)` int64, and which of them to mirror, `(B,)` bool or None."""
+        """The indices of batch i, `(B,)` int64, and which to mirror, `(B,)` bool or None."""
         index, flip = [], []
         position, end = i * self.batch_size, (i + 1) * self.batch_size
         while position < end:
@@ -63,6 +63,7 @@ class Order:
         return _Epoch(index.to(self.device), (coins < 0.5).to(self.device))
 
 
-class _Epoch(NamedTuple):
+@dataclass(frozen=True)
+class _Epoch:
     index: Tensor
     flip: Tensor | None

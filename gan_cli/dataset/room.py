@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import torch
@@ -48,10 +49,10 @@ def _available(meminfo: Path) -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
-def _unused(group: Path) -> float:
+def _unused(group: Path) -> int:
     try:
         limit = (group / "memory.max").read_text().strip()
         used = int((group / "memory.current").read_text())
     except OSError:  # no such container
-        return float("inf")
-    return max(0, int(limit) - used) if limit.isdigit() else float("inf")
+        return sys.maxsize
+    return max(0, int(limit) - used) if limit.isdigit() else sys.maxsize

@@ -94,10 +94,15 @@ class Resident:
 
     @classmethod
     def of(
-        cls, images: Tensor, labels: Tensor | None, classes: tuple[str, ...], mirror: bool = False
+        cls,
+        images: Tensor,
+        labels: Tensor | None,
+        classes: tuple[str, ...],
+        mirror: bool = False,
+        notes: tuple[str, ...] = (),
     ) -> Resident:
         """Images and labels with their fingerprint."""
-        return cls(images, labels, classes, digest(images, labels), mirror)
+        return cls(images, labels, classes, digest(images, labels), mirror, notes)
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4 or not len(self.images):

@@ -16,7 +16,7 @@ class DCGAN:
 
     Radford et al. 2015, arXiv 1511.06434: kernels of 4, ReLU in G, leaky ReLU in D, tanh at the
     end, batch norm in both but not at their ends, weights drawn from N(0, 0.02). The image is
-    halved (rounding up) until its shorter side is 7 or less, and once at least: four times for 64×64, as in the
+    halved (rounding up) until its shorter side is 7 or less, and twice at least: four times for 64×64, as in the
     paper, twice for 28×28. `width` is the number of channels next to the image; it doubles with
     each halving.
     """
@@ -75,7 +75,7 @@ class DCGANGenerator(Generator):
         widths = [size.width * 2 ** (ups - 1 - i) for i in range(ups)]
         self.base = (widths[0], *self.sizes[0])
         norm = IMAGE_NORMS[size.g_norm]
-        bias = size.g_norm == "none"
+        bias = isinstance(norm(1), nn.Identity)
         self.first = nn.Linear(size.z_dim, widths[0] * self.base[1] * self.base[2], bias=bias)
         self.hidden = nn.ModuleList(nn.Sequential(norm(w), nn.ReLU()) for w in widths)
         outs = [*widths[1:], shape[0]]
@@ -104,7 +104,7 @@ class DCGANDiscriminator(nn.Module):
         channels = shape[0]
         for index in range(len(sizes) - 1):
             out = size.width * 2**index
-            bias = index == 0 or size.d_norm == "none"
+            bias = index == 0 or isinstance(norm(1), nn.Identity)
             layers += [
                 nn.Conv2d(channels, out, 4, 2, 1, bias=bias),
                 norm(out) if index else nn.Identity(),

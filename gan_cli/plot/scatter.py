@@ -32,7 +32,7 @@ def scatter(points: Tensor, real: Tensor | None = None, size: int = 720) -> Pixe
     axes = figure.add_axes((0.07, 0.06, 0.91, 0.91))
     if real is not None:
         x, y = _array(real).T
-        axes.scatter(x, y, s=7, c="#4b5060", linewidths=0, rasterized=True)
+        axes.scatter(x, y, s=7, c="#7a8194", linewidths=0, rasterized=True)
     density = _density(drawn, frame)
     order = density.argsort(kind="stable")
     colour = colormaps["plasma"](0.15 + 0.85 * density[order])
@@ -46,7 +46,14 @@ def scatter(points: Tensor, real: Tensor | None = None, size: int = 720) -> Pixe
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=9, labelcolor="#8a90a2")
     if outside := int((_outside(drawn, frame)).sum()):
-        axes.text(0.99, 0.01, f"{outside:,} outside", transform=axes.transAxes, ha="right", color="#8a90a2")
+        axes.text(
+            0.99,
+            0.01,
+            f"{outside:,} outside",
+            transform=axes.transAxes,
+            ha="right",
+            color="#8a90a2",
+        )
     canvas.draw()  # type: ignore[no-untyped-call]
     drawn_pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return drawn_pixels[..., :3].copy()
@@ -61,7 +68,7 @@ def _frame(points: Points, margin: float) -> tuple[float, float, float, float]:
     """A square around the points, with a margin: left, right, bottom, top."""
     low, high = points.min(axis=0), points.max(axis=0)
     middle, half = (low + high) / 2, float((high - low).max()) / 2
-    half = margin * half or 1.0
+    half = max(margin * half, 1e-6 * float(np.abs(middle).max())) or 1.0
     return middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half
 
 

@@ -1,0 +1,141 @@
+"""Image files to pixels: nothing clipped, nothing hidden, nothing turned."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+
+from gan_cli.dataset.listing import KINDS
+from gan_cli.strict import clean
+
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Pillow's name of each number of channels: gray, gray and alpha, colour, colour and alpha."""
+
+LARGEST = 50_000_000
+"""Pixels of an image, at most; told before they are decoded."""
+
+FAULTS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises for files that are not whole."""
+
+Size = tuple[int, int]
+_GRAY = {"1", "L"}
+_SIXTEEN_BITS = {"I;16", "I;16B", "I;16L"}
+_WIDE = {"I", "F"}
+_SIXTEEN_BIT_FORMATS = {"PNG", "PPM"}  # these keep 16 bits where Pillow has 32
+
+
+def _cover(image: Image.Image, size: Size) -> Image.Image:
+    return ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
+
+
+def _stretch(image: Image.Image, size: Size) -> Image.Image:
+    return image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+
+
+CROPS: dict[str, Callable[[Image.Image, Size], Image.Image]] = {"center": _cover, "none": _stretch}
+"""Ways to a size: cover it and cut off what overhangs on both sides, or change the proportions."""
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Reads an image file as uint8 `(C, H, W)`: turned as its EXIF says, in `channels` channels.
+
+    16-bit gray is rescaled to 8. What is transparent shows `background`, or keeps its alpha where
+    there is a channel for it. Of an animation, the first frame.
+    """
+
+    size: Size | None
+    channels: int
+    crop: str
+    background: str
+    min_size: int
+
+    def __call__(self, path: Path) -> tuple[NDArray[np.uint8], str]:
+        """The pixels, and Pillow's name of the mode that they were stored in.
+
+        Raises one of FAULTS; `reason` says it in words.
+        """
+        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+            self._check(image)
+            if self.size:  # lets JPEG skip detail that the resizing would drop
+                side = 2 * max(self.size)
+                image.draft(image.mode, (side, side))
+            mode = image.mode
+            pixels = self._fit(_eight_bits(ImageOps.exif_transpose(image)))
+        array = np.asarray(pixels).reshape(pixels.height, pixels.width, self.channels)
+        return np.ascontiguousarray(array.transpose(2, 0, 1)), mode
+
+    def _check(self, image: Image.Image) -> None:
+        width, height = image.size
+        if width * height > LARGEST:
+            raise ValueError(_too_large(f"{width * height / 1e6:.0f}"))
+        if min(width, height) < self.min_size:
+            raise ValueError(f"{width}×{height} pixels, below dataset.min_size={self.min_size}")
+
+    def _fit(self, image: Image.Image) -> Image.Image:
+        colour = ImageColor.getrgb(self.background)[:3]
+        wanted = MODES[self.channels]
+        keeps_alpha = wanted.endswith("A")
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            if not keeps_alpha:
+                ground = Image.new("RGBA", image.size, (*colour, 255))
+                image = Image.alpha_composite(ground, image).convert("RGB")
+        elif image.mode not in _GRAY:
+            image = image.convert("RGB")
+        image = image.convert("RGBA" if keeps_alpha else wanted)
+        if self.size:
+            image = CROPS[self.crop](image, self.size)  # Pillow weighs colours by their alpha
+        if keeps_alpha:
+            seen = image.getchannel("A").point(lambda alpha: 255 * (alpha > 0))
+            image = Image.composite(image, Image.new("RGBA", image.size, (*colour, 0)), seen)
+        return image.convert(wanted)
+
+
+def reason(error: Exception, path: Path) -> str:
+    """Why an image can't be read, in a few words."""
+    if isinstance(error, UnidentifiedImageError):
+        return "no image of a kind that is known"
+    if isinstance(error, Image.DecompressionBombError):
+        return _too_large("179 or more")
+    if isinstance(error, FileNotFoundError):
+        return "a broken link" if path.is_symlink() else "gone"
+    if isinstance(error, OSError) and error.strerror:
+        return clean(error.strerror)
+    return clean(error) or type(error).__name__
+
+
+_FORMATS = tuple(dict.fromkeys(KINDS.values()))
+
+
+def _too_large(megapixels: str) -> str:
+    return f"{megapixels} megapixels, above the limit of {LARGEST // 1_000_000}"
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    wide = image.mode in _WIDE
+    if wide and image.format not in _SIXTEEN_BIT_FORMATS:
+        raise ValueError("32 bits a pixel, without a stated range: store it with 8 or 16")
+    if not wide and image.mode not in _SIXTEEN_BITS:
+        return image
+    values = np.asarray(image).astype(np.float32)
+    return Image.fromarray((values.clip(0, 65535) / 257).round().astype(np.uint8))

@@ -1,0 +1,105 @@
+"""The images in a directory: their names, and the labels that sub-folders give them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from gan_cli.errors import BadFile, UserMistake
+from gan_cli.strict import clean
+
+KINDS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jfif": "JPEG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+}
+"""What counts as an image by its name, and Pillow's names of these formats."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Names of images relative to a directory, sorted, and the (bytes, time changed) of each.
+
+    (-1, 0) stands for what is no file: a broken link, a pipe.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    stats: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def scan(cls, root: Path) -> Listing:
+        """What is there. Dot-files are passed over, links to directories not followed.
+
+        Raises UserMistake when there is no such directory, or no image in it.
+        """
+        if not root.is_dir():
+            what = "is no directory" if root.exists() else "does not exist"
+            raise UserMistake(f"{clean(root)} {what}: type dataset.path=DIRECTORY, one of images")
+        names = tuple(sorted(_names(root)))
+        if not names:
+            raise UserMistake(
+                f"{clean(root)} holds no images ({', '.join(KINDS)}): type "
+                "dataset.path=DIRECTORY, one of images or of a folder for each class"
+            )
+        return cls(root, names, tuple(_stat(root / name) for name in names))
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the images are."""
+        return [self.root / name for name in self.names]
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The sub-folders, when every image is in one; else ()."""
+        parts = [Path(name).parts for name in self.names]
+        if any(len(part) < 2 for part in parts):
+            return ()
+        return tuple(sorted({part[0] for part in parts}))
+
+    @property
+    def labels(self) -> list[int]:
+        """The number of each image's class."""
+        number = {name: i for i, name in enumerate(self.classes)}
+        return [number[Path(name).parts[0]] for name in self.names]
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of names, sizes and times, in hex: another one where an image has changed."""
+        sha = hashlib.sha256()
+        for name, (size, time) in zip(self.names, self.stats, strict=True):
+            sha.update(os.fsencode(name) + f"\0{size} {time}\n".encode())
+        return sha.hexdigest()
+
+
+def _names(root: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(root, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith(".") and Path(name).suffix.lower() in KINDS:
+                yield str(Path(folder, name).relative_to(root))
+
+
+def _unreadable(error: OSError) -> None:
+    raise BadFile(f"can't list {clean(error.filename)}: {error.strerror}") from error
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        info = path.stat()
+    except OSError:
+        return -1, 0
+    return (info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else (-1, 0)
