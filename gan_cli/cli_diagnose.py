@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shlex
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from hydra.core.override_parser.types import Override, OverrideType
@@ -79,7 +80,7 @@ def _values(composer: Composer, override: Override) -> list[Override]:
     if not override.is_discrete_sweep():  # an interval: its sweeper draws from it
         return []
     key = override.get_key_element()
-    values = list(override.sweep_string_iterator())[:MOST]
+    values = islice(override.sweep_string_iterator(), MOST)
     return [composer.parse(f"{key}={value}") for value in values]
 
 
@@ -172,8 +173,8 @@ class _Job:
         if override.type == OverrideType.ADD and not _is_dict(override):
             return f"{text}: {key} is there already: {str(text).removeprefix('+')}"
         asked = override.value()
-        if key in keys.KEYS or (isinstance(asked, str) and "${" in asked):
-            return None  # looked at when all is composed
+        if isinstance(asked, str) and "${" in asked:
+            return None
         return keys.misfit(key, asked, value)
 
     def _unknown(self, override: Override, default: dict[str, Any]) -> str | None:

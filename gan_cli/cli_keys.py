@@ -115,19 +115,20 @@ def look_up(config: Any, key: str) -> tuple[bool, Any]:
 
 def misfit(key: str, asked: Any, default: Any) -> str | None:
     """What is wrong with the type of a value, judged by the default; null may be right."""
-    if asked is None or default is None:
+    if asked is None or default is None or key in KEYS:
         return None
     if isinstance(default, dict):
         if not isinstance(asked, dict):
             inner = ", ".join(f"{key}.{name}" for name in default if name != "_target_")
             return f"{key}={shown(asked)}: {key} has parts: {inner or 'none'}"
         known = [f"{key}.{name}" for name in default]
-        for name, value in asked.items():
-            if name not in default:
-                return unknown_key(f"{key}.{name}", known)
-            if problem := misfit(f"{key}.{name}", value, default[name]):
-                return problem
-        return None
+        problems = [
+            misfit(f"{key}.{name}", value, default[name])
+            if name in default
+            else unknown_key(f"{key}.{name}", known)
+            for name, value in asked.items()
+        ]
+        return "; ".join(filter(None, problems)) or None
     if isinstance(default, list):
         if not isinstance(asked, list):
             return f"{key}={shown(asked)}: {key} wants a list, such as {key}=[…,…]"

@@ -53,7 +53,7 @@ _PRECISIONS = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat1
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; `auto` is the fastest kind there is. UserMistake if it isn't there."""
+    """The device of that name, `auto` for the fastest kind; UserMistake if it isn't there."""
     here = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),

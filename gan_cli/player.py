@@ -143,7 +143,7 @@ class Player:
         return tensors
 
     def restore(self, name: str, tensors: dict[str, Tensor]) -> None:
-        """Take back what `state` gave; KeyError on a missing tensor, RuntimeError on a wrong one."""
+        """Take back what `state` gave; KeyError on a missing tensor, RuntimeError on a bad one."""
         self.updates, self.images = (int(n) for n in tensors[f"count_{name}"])
         self.net.load_state_dict(_under(f"{name}/", tensors), strict=True)
         if self.average is not None:

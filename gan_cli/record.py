@@ -76,7 +76,9 @@ class Record:
 
     def to_json(self) -> str:
         """Strict JSON: no NaN, no infinity."""
-        return json.dumps(_plain(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return (
+            json.dumps(_plain(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        )
 
     @classmethod
     def read(cls, directory: Path) -> Record:

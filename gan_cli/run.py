@@ -84,6 +84,7 @@ class Run:
         self.generator = directory / "generator.safetensors"
         self.notes, self.changes = notes, changes
         self._lock: int | None = lock
+        self._new = False
 
     @classmethod
     def open(
@@ -117,11 +118,19 @@ class Run:
         return run
 
     def _write(self, stored: Record | None, record: Record) -> None:
+        self._new = stored is None
         if stored:
             record = record.after(stored)
         text = yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True)
         replace(self.config_file, text.encode())
         replace(self.info, record.to_json().encode())
+
+    def _forget(self) -> None:
+        for file in (self.config_file, self.info, self.dir / ".lock"):
+            file.unlink(missing_ok=True)
+        for directory in (self.checkpoints, self.samples, self.dir):
+            with suppress(OSError):  # not there, or not empty
+                directory.rmdir()
 
     def close(self) -> None:
         """Let others use the directory."""
@@ -138,7 +147,12 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close; the traceback of an unexpected error is kept in crash.txt."""
+        """Close; the traceback of an unexpected error is kept in crash.txt.
+
+        A new run that was refused before its first step leaves no directory behind.
+        """
+        if self._new and isinstance(error, UserMistake):
+            self._forget()
         expected = GanError | BrokenPipeError
         if isinstance(error, Exception) and not isinstance(error, expected):
             crash = self.dir / "crash.txt"

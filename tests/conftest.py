@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when it is imported, and by subprocesses
+
+# The same examples on every run and machine, however slow it is.
+settings.register_profile("gan", deadline=None, derandomize=True)
+settings.load_profile("gan")
 
 
 def entries(group: str) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from gan_cli.dataset.room import fits_device, fits_host, host_room
 from gan_cli.dataset.source import Endless, Feed, Resident, Source, digest
 from gan_cli.dataset.stream import Streamed
 from gan_cli.errors import BadFile, GanError
+from tests.conftest import ROOT
 
 CPU = torch.device("cpu")
 forks = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -167,12 +170,13 @@ class Deadly:
         raise AssertionError
 
 
-class Deaf:
-    """Images that read 1 when the process that reads them ignores the signals."""
+class Shaken:
+    """Images whose reader is sent every signal that a process group may be sent."""
 
     def __getitem__(self, index: int) -> Tensor:
-        ignored = [signal.getsignal(getattr(signal, n)) == signal.SIG_IGN for n in stream.QUIET]
-        return torch.full((3, 4, 5), all(ignored), dtype=torch.uint8)
+        for name in stream.QUIET:
+            os.kill(os.getpid(), getattr(signal, name))
+        return torch.full((3, 4, 5), index, dtype=torch.uint8)
 
 
 @forks
@@ -190,8 +194,24 @@ def test_a_killed_worker_is_told_with_its_likely_cause():
 
 @forks
 def test_workers_leave_signals_to_the_main_process():
-    x = streamed(Deaf(), pictures(), 1).open(4, 0, CPU)(0).x
-    assert torch.equal(x, torch.full_like(x, 1 / 127.5 - 1))
+    feed = streamed(Shaken(), pictures(), 1).open(10, 0, CPU)
+    for i in range(3):
+        numbers = (feed(i).x[:, 0, 0, 0] + 1) * 127.5
+        assert sorted(numbers.round().tolist()) == list(range(10))
+
+
+def test_a_process_with_an_open_stream_ends():
+    program = """
+import warnings; warnings.simplefilter("ignore")
+from tests.test_dataset import CPU, pictures, streamed
+feed = streamed(pictures().images, pictures(), 2).open(4, 0, CPU)
+feed(0)
+keep = [feed, feed._batches]; keep.append(keep)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ WRONG = [  # what is typed, and what the message must hold
     ("preview=yes", "preview wants true or false"),
     ("outputs=2024", "outputs wants text: outputs=\\'2024\\'"),
     ("ema=5", "ema has parts: ema.half_life, ema.ramp_up"),
+    ("head_start={d: 1.5}", "head_start.d wants a whole number"),
     ("accumulate=65", "a batch of 64 has fewer parts"),
     ("loss=[wgan", "a [ or ] is missing"),
     ("run_dir='x", "a quote is missing"),
@@ -107,7 +108,7 @@ def test_a_mistake_is_told_with_what_to_type(typed: str, told: str):
         ["++seed=3"], ["clip_grad=1"], ["+optimizer.amsgrad=true"], ["~optimizer.eps"],
         ["seed=1", "seed=2"], ["loss=wgan", "loss=hinge"], ["optimizer={lr: 1}"],
         ["steps=${seed}", "seed=1"], ["model.d_norm=${model.g_norm}"], ["hydra.verbose=true"],
-        ["seed=1_000"],
+        ["seed=1_000"], ["ema={half_life: 0.5}"],
     ],
 )  # fmt: skip
 def test_what_is_right_is_let_pass(typed: list[str]):

@@ -63,8 +63,9 @@ def test_budget_cadence_and_hardware_may_change(asked: str):
 
 
 @pytest.mark.parametrize(
-    "asked", ["seed=0", "loss=wgan", "optimizer.lr=5e-5", "optimizer.lr=0.00005", "optimizer.d_lr=null"]
-)  # fmt: skip
+    "asked",
+    ["seed=0", "loss=wgan", "optimizer.lr=5e-5", "optimizer.lr=0.00005", "optimizer.d_lr=null"],
+)
 def test_what_is_the_same_may_be_said_again(asked: str):
     assert asked in resumed(f"resume={made()}", asked)
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 from collections.abc import Iterator
+from ctypes import c_bool
 from dataclasses import dataclass
+from functools import cache, partial
+from multiprocessing.sharedctypes import RawValue
+from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -17,7 +23,11 @@ from gan_cli.dataset.source import Feed, check_labels, normalised
 from gan_cli.errors import BadFile, GanError
 
 QUIET = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP")
-"""Signals that are the main process's to answer: a worker they killed would lose the step."""
+"""Signals that are the main process's to answer: a worker they killed would lose the step.
+
+Python itself ends a process's children with SIGTERM, and then waits for them; so once the main
+process is exiting, workers do obey.
+"""
 
 
 class Images(Protocol):
@@ -88,7 +98,7 @@ class _Stream:
             batch_sampler=_From(self._order, start),
             num_workers=source.workers,
             collate_fn=torch.stack,
-            worker_init_fn=_ignore_signals,
+            worker_init_fn=partial(_ignore_signals, _exiting()),
             pin_memory=self._device.type == "cuda",
             generator=torch.Generator(),  # or it would draw from the global one
         )
@@ -113,7 +123,21 @@ class _From:
             i += 1
 
 
-def _ignore_signals(worker: int) -> None:
+@cache
+def _exiting() -> Any:
+    """A flag in shared memory, which this process raises before it ends its children."""
+    flag = RawValue(c_bool, False)
+    atexit.register(
+        setattr, flag, "value", True
+    )  # run before multiprocessing's: last in, first out
+    return flag
+
+
+def _ignore_signals(exiting: Any, worker: int) -> None:
+    def answer(number: int, frame: FrameType | None) -> None:
+        if exiting.value:
+            os._exit(0)
+
     for name in QUIET:
         if number := getattr(signal, name, None):
-            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, answer)

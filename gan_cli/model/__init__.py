@@ -30,7 +30,7 @@ class Model(Protocol):
         ...
 
     def discriminator(self, shape: Shape) -> nn.Module:
-        """A new D, `(N, …), (N, …) -> (N,)`; ValueError when the family can't judge such samples."""
+        """A new D, `(N, …), (N, …) -> (N,)`; ValueError when the family can't judge them."""
         ...
 
 

@@ -16,9 +16,9 @@ class DCGAN:
 
     Radford et al. 2015, arXiv 1511.06434: kernels of 4, ReLU in G, leaky ReLU in D, tanh at the
     end, batch norm in both but not at their ends, weights drawn from N(0, 0.02). The image is
-    halved (rounding up) until its shorter side is 7 or less, and twice at least: four times for 64×64, as in the
-    paper, twice for 28×28. `width` is the number of channels next to the image; it doubles with
-    each halving.
+    halved (rounding up) until its shorter side is 7 or less, and twice at least: four times for
+    64×64, as in the paper, twice for 28×28. `width` is the number of channels next to the image;
+    it doubles with each halving.
     """
 
     z_dim: int = 100

@@ -61,7 +61,7 @@ def _interpolated(group: str, name: str, key: str) -> bool:
 
 @pytest.mark.parametrize(("group", "name"), COMPONENTS)
 def test_the_same_word_names_the_choice_the_file_and_the_module(group, name):
-    """`loss=wgan` is conf/loss/wgan.yaml is gan_cli/loss/wgan.py; a variant names its original's."""
+    """`loss=wgan` is conf/loss/wgan.yaml is gan_cli/loss/wgan.py; a variant, its original's."""
     target = spelled(group, name)["_target_"]
     if group != "hardware":
         assert target.startswith(f"gan_cli.{group}.")

@@ -91,7 +91,7 @@ def test_minimax_at_the_best_d_is_the_jensen_shannon_divergence():
 
 
 def test_disjoint_supports_leave_js_at_log_2():
-    """Arjovsky and Bottou 2017: the best D is sure of itself, and its value is 0 = -2 log 2 + 2 log 2."""
+    """Arjovsky and Bottou 2017: the best D is sure, its value 0 = -2 log 2 + 2 log 2."""
     loss = LOSSES["minimax"]
     p, q = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     assert value(loss, torch.tensor([1e4, -1e4]), p, q).item() == 0.0

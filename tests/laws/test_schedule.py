@@ -17,6 +17,12 @@ def test_it_starts_at_the_rate_itself_and_never_rises(name):
     factors = [SCHEDULES[name](step / 100) for step in range(101)]
     assert factors[0] == 1
     assert factors == sorted(factors, reverse=True)
+    assert min(factors) >= 0
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_it_ends_where_its_paper_says(name):
+    factors = [SCHEDULES[name](step / 100) for step in range(101)]
     assert factors[50] == pytest.approx(MIDDLES[name])
     assert factors[-1] == pytest.approx(ENDS[name], abs=1e-12)
 

@@ -1,0 +1,164 @@
+"""A run from its command to its files: what it keeps, refuses and says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan_cli import build, state, train
+from gan_cli.container import read
+from gan_cli.errors import NumericalFailure, UserMistake
+from gan_cli.sampler import Sampler
+from tests.games import composed
+
+TINY = [
+    "model=mlp",
+    "model.width=16",
+    "batch_size=8",
+    "log_every=5",
+    "sample_every=10",
+    "checkpoint_every=10",
+]
+
+
+def run(directory: Path, *overrides: str) -> Path:
+    asked = [*TINY, *overrides, f"run_dir={directory}"]
+    choices = {"model": "mlp"}
+    train.launch(composed(*asked), choices, asked, ["gan", "train", *asked])
+    return directory
+
+
+def rows(directory: Path) -> list[dict]:
+    return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_what_it_promises(tmp_path):
+    directory = run(tmp_path / "run", "steps=20")
+    kept = sorted(path.name for path in (directory / "checkpoints").glob("*.safetensors"))
+    assert kept == ["step-00000010.safetensors", "step-00000020.safetensors"]
+    assert [row["step"] for row in rows(directory)] == list(range(1, 21))
+    last = rows(directory)[-1]
+    assert last["images"] == 160
+    assert last["updates/d"] == last["updates/g"] == 20
+    assert {"loss/d", "loss/g", "D/real", "D/fake", "grad_norm/d", "grad_norm/g"} <= last.keys()
+    with Image.open(directory / "samples" / "step-00000020.png") as image:
+        assert image.size[0] > 500  # 8×8 pixels are enlarged
+    info = json.loads((directory / "run.json").read_text())
+    assert info["choices"]["model"] == "mlp"
+    assert "model=mlp" in json.dumps(info)
+
+
+def test_tensorboard_shows_curves_samples_outputs_and_settings(tmp_path):
+    directory = run(tmp_path / "run", "steps=20")
+    board = EventAccumulator(str(directory / "tensorboard"), size_guidance={"images": 0})
+    board.Reload()
+    tags = board.Tags()
+    assert {"loss/d", "loss/g", "D/real", "D/fake", "images_per_second"} <= set(tags["scalars"])
+    assert tags["images"] == ["samples"]
+    assert len(board.Images("samples")) == 2
+    assert set(tags["histograms"]) == {"D/real", "D/fake"}
+    assert [event.step for event in board.Scalars("loss/d")] == [5, 10, 15, 20]
+
+
+def test_the_generator_file_and_the_run_give_the_same_samples(tmp_path):
+    directory = run(tmp_path / "run", "steps=10")
+    from_file = Sampler.load(directory / "generator.safetensors")
+    from_run = Sampler.load(directory)
+    assert torch.equal(from_file.sample(20, seed=3), from_run.sample(20, seed=3))
+    assert not torch.equal(
+        from_run.sample(20, seed=3), Sampler.load(directory, raw=True).sample(20, seed=3)
+    )
+    names = read(directory / "generator.safetensors").tensors.keys()
+    assert {name.split("/")[0] for name in names} == {"G", "G_ema"}
+
+
+def test_a_larger_budget_goes_on(tmp_path):
+    short = run(tmp_path / "a", "steps=10")
+    run(short, "steps=20")
+    straight = run(tmp_path / "b", "steps=20")
+    ends = [state.newest(d / "checkpoints").checkpoint.tensors for d in (short, straight)]
+    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[1])
+
+
+def test_another_configuration_is_refused_with_the_difference(tmp_path):
+    directory = run(tmp_path / "run", "steps=10")
+    with pytest.raises(UserMistake, match=r"optimizer\.lr.*0\.0002.*0\.5"):
+        run(directory, "steps=10", "optimizer.lr=0.5")
+
+
+def test_another_data_set_is_refused(tmp_path):
+    directory = run(tmp_path / "run", "steps=10")
+    with pytest.raises(UserMistake, match=r"dataset.split: all → train"):
+        run(directory, "steps=20", "dataset.split=train")
+
+
+def test_a_data_set_that_changed_in_place_is_refused(tmp_path, monkeypatch):
+    from gan_cli.dataset.digits import Digits
+
+    directory = run(tmp_path / "run", "steps=10")
+    load = Digits.load
+    monkeypatch.setattr(Digits, "load", lambda self: replace(load(self), fingerprint="0" * 64))
+    with pytest.raises(UserMistake, match="data set is not the one"):
+        run(directory, "steps=20")
+
+
+@pytest.mark.parametrize("override", ["optimizer.lr=1e30", "penalty=gp penalty.weight=1e38"])
+def test_numbers_that_run_away_stop_the_run_and_are_never_saved(tmp_path, override):
+    directory = tmp_path / "run"
+    with pytest.raises(NumericalFailure, match=r"step \d+"):
+        run(directory, "steps=40", "checkpoint_every=1", "loss=wgan", *override.split())
+    for path in (directory / "checkpoints").glob("*.safetensors"):
+        tensors = read(path).tensors
+        assert all(t.isfinite().all() for t in tensors.values() if t.is_floating_point())
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("dataset=ring model=dcgan", "model=mlp"),
+        ("model=dcgan loss=wgan_gp model.d_norm=batch", "model.d_norm=layer"),
+        ("model=dcgan constraint=spectral model.d_norm=batch", "model.d_norm=none"),
+        ("dataset=ring epochs=1", "steps or images"),
+        ("images=100 epochs=1", "one of them"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_with_the_fix(tmp_path, override, message):
+    directory = tmp_path / "run"
+    asked = [*override.split(), "batch_size=4", f"run_dir={directory}"]
+    config = composed(*asked)
+    with pytest.raises(UserMistake, match=message):
+        train.launch(config, {"model": "mlp"}, asked, ["gan"])
+    assert not directory.exists()
+
+
+def test_every_problem_of_the_components_is_told_at_once():
+    config = composed("optimizer.lr=-1", "model.width=0", "ema.half_life=-2")
+    assert len(build.check(config)) == 3
+
+
+BUDGETS = [
+    ("steps=7", 7),
+    ("images=640", 10),
+    ("images=641", 11),
+    ("images=640 n_critic=5", 2),
+    ("epochs=1", 29),
+    ("epochs=2 batch_size=1797", 2),
+]
+
+
+@pytest.mark.parametrize(("override", "steps"), BUDGETS)
+def test_budgets_in_steps_images_and_epochs(override, steps):
+    config = composed(*override.split())
+    assert build.budget(config, 1797) == steps
+
+
+def test_a_file_names_an_installed_model_by_its_choice_and_a_foreign_one_by_its_class():
+    assert build.model_name("mlp", "gan_cli.model.mlp.MLP") == "mlp"
+    assert build.model_name("mlp", "mine.MLP") == "mine.MLP"
+    assert build.model_name("../x", "mine.MLP") == "mine.MLP"
