@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?=
 BIN = $(VENV)/bin
 
-# One worker a core, eight at most, one torch thread each.
+# One torch thread a process; `make test` starts one process a core, eight at most.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .NOTPARALLEL:

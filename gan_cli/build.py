@@ -60,6 +60,7 @@ class Session:
     feed: Feed
     schedule: Schedule
     device: torch.device
+    precision: torch.dtype
     steps: int
 
 
@@ -117,7 +118,8 @@ def session(config: Config, made: Parts) -> Session:
     method = _game(config, made, source, device)
     feed = source.open(config["batch_size"], config["seed"], device)
     steps = budget(config, source.length)
-    return Session(method, source, feed, made.schedule, device, steps)
+    precision = made.hardware.dtype(device)
+    return Session(method, source, feed, made.schedule, device, precision, steps)
 
 
 def _game(config: Config, made: Parts, source: Source, device: torch.device) -> GAN:

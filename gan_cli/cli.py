@@ -24,6 +24,9 @@ def main(argv: list[str] | None = None) -> int:
     0 done, 1 a job failed, 2 the user's mistake, 4 a bad file, 5 numerical failure, 6 the disk,
     130 and 143 stopped by a signal, 141 nobody reads the output any more.
     """
+    # Threads that wait by spinning starve each other as soon as anything else runs on the machine:
+    # measured, up to ten times slower. It is read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = _route(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()

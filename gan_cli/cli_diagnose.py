@@ -101,9 +101,10 @@ class _Job:
         """What is wrong with the choices, the keys, their values, and all of it together."""
         choices = [(o, self._choice(o)) for o in self.chosen]
         told = [problem for _, problem in choices if problem]
-        sound = [o for o, problem in choices if not problem] + self.hydra
+        meant = [self._meant(o) if problem else str(o.input_line) for o, problem in choices]
+        settings = [str(o.input_line) for o in self.hydra]
         try:
-            rest = self.composer.compose([str(o.input_line) for o in sound])
+            rest = self.composer.compose([*filter(None, meant), *settings])
             self.sweeps = rest.hydra.mode == RunMode.MULTIRUN
             default = plain(rest)
         except UserMistake as mistake:
@@ -160,6 +161,12 @@ class _Job:
                 hint = f"did you mean {group}={near}?" if near else f"one of {', '.join(choices)}"
                 return f"{text}: there is no such {group}; {hint}"
         return None
+
+    def _meant(self, override: Override) -> str | None:
+        """The choice that a wrong one is near to: the other overrides are judged beside it."""
+        group = override.key_or_group
+        near = keys.nearest(keys.shown(override.value()), self.composer.choices(group))
+        return f"{group}={near}" if near and override.type == OverrideType.CHANGE else None
 
     def _key(self, override: Override, default: dict[str, Any]) -> str | None:
         """What is wrong with `key=value` by itself."""

@@ -136,8 +136,8 @@ def misfit(key: str, asked: Any, default: Any) -> str | None:
         if len(kinds) == 1 and any(misfit(key, value, default[0]) for value in asked):
             return f"{key}={shown(asked)}: {key} wants a list of the kind {default}"
         return None
-    kind = _KINDS[type(default)]
-    return None if kind.fits(asked) else mismatch(key, asked, kind)
+    kind = _KINDS.get(type(default))
+    return None if kind is None or kind.fits(asked) else mismatch(key, asked, kind)
 
 
 _KINDS = {bool: SWITCH, int: WHOLE, float: NUMBER, str: TEXT}

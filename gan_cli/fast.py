@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import resource
-import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -40,12 +39,16 @@ class Hardware:
             torch.set_num_threads(self.threads)
         return pick_device(self.device)
 
+    def dtype(self, device: torch.device) -> torch.dtype:
+        """The precision in which the networks compute on that device."""
+        return _PRECISIONS[self.precision] or _best_precision(device)
+
     def autocast(self, device: torch.device) -> Precision:
         """Makes the context in which the networks compute."""
-        chosen = _PRECISIONS[self.precision] or _best_precision(device)
-        return functools.partial(
-            torch.autocast, device.type, dtype=torch.bfloat16, enabled=chosen is torch.bfloat16
-        )
+        dtype = self.dtype(device)
+        if dtype is torch.float32:
+            return nullcontext
+        return functools.partial(torch.autocast, device.type, dtype=dtype)
 
 
 _DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -75,11 +78,3 @@ def pick_device(name: str) -> torch.device:
 def _best_precision(device: torch.device) -> torch.dtype:
     has_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.bfloat16 if has_bfloat16 else torch.float32
-
-
-def memory(device: torch.device) -> int:
-    """Bytes in use at the peak: of the device's memory on CUDA, of the process elsewhere."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

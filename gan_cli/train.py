@@ -158,17 +158,26 @@ def _refuse_not_finite(step: int, tensors: dict[str, Tensor]) -> None:
 
 
 def _greet(console: Console, run: Run, session: Session, start: int) -> None:
-    players = session.method.players.items()
-    sizes = [f"{name} {sum(w.numel() for w in player.weights):,}" for name, player in players]
+    """Say what is about to happen: where, on what data, with what, and how to stop it."""
+    for note in session.source.notes:
+        console.warn(note)
     if start >= session.steps:
         console.say(
             f"{run.dir} is done: {start} of {session.steps} steps. To go on: "
             f"gan train resume={run.dir} steps={2 * start}; to start over: fresh=true"
         )
-    elif start:
-        console.say(f"resuming {run.dir} at step {start} of {session.steps}")
-    else:
-        console.say(f"training {run.dir}: {session.steps} steps, weights {', '.join(sizes)}")
+        return
+    console.say(
+        f"resuming {run.dir} at step {start} of {session.steps}"
+        if start
+        else f"training {run.dir}: {session.steps} steps; Ctrl-C saves and stops"
+    )
+    source, players = session.source, session.method.players.items()
+    size = "×".join(map(str, source.shape))
+    count = "endless" if source.length is None else f"{source.length:,}"
+    weights = ", ".join(f"{n} {sum(w.numel() for w in p.weights):,}" for n, p in players)
+    precision = str(session.precision).removeprefix("torch.")
+    console.say(f"{count} samples of {size}, weights {weights}, on {session.device} in {precision}")
 
 
 def _farewell(run: Run) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -184,6 +185,7 @@ class Shaken:
 def test_a_bad_image_in_a_stream_is_named_in_one_line(workers: int):
     with pytest.raises(BadFile, match=r"^a\.png has changed$"):
         streamed(Faulty(), pictures(), workers).open(4, 0, CPU)(0)
+    assert not multiprocessing.active_children()
 
 
 @forks

@@ -129,6 +129,10 @@ def test_all_problems_are_told_at_once_and_in_one_message():
     assert str(mistake.value).startswith("5 problems:\n  ")
 
 
+def test_one_slip_is_one_problem_whatever_hangs_on_it():
+    assert len(problems("penalty=gpp", "penalty.weight=5")) == 1
+
+
 def test_a_component_is_asked_too_when_something_else_is_wrong():
     assert problems("optimizer.lr=-1", "steps=0") == [
         "steps=0: steps wants a whole number, 1 or more",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import traceback
+import weakref
 from collections.abc import Iterator
 from ctypes import c_bool
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from multiprocessing.sharedctypes import RawValue
 from types import FrameType
 from typing import Any, Protocol
@@ -25,8 +27,8 @@ from gan_cli.errors import BadFile, GanError
 QUIET = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP")
 """Signals that are the main process's to answer: a worker they killed would lose the step.
 
-Python itself ends a process's children with SIGTERM, and then waits for them; so once the main
-process is exiting, workers do obey.
+torch and Python end workers with SIGTERM themselves, and then wait for them; so workers obey once
+nobody wants their images any more.
 """
 
 
@@ -72,6 +74,7 @@ class _Stream:
         self._order = Order(source.length, batch_size, seed, mirror=source.mirror)
         self._batches: Iterator[Tensor] = iter(())
         self._next = -1
+        self._unwanted = _unwanted(self)
 
     def __call__(self, i: int) -> Batch:
         if i != self._next:
@@ -79,13 +82,10 @@ class _Stream:
         self._next = -1  # a failure below leaves the reader useless
         try:
             x = next(self._batches)
-        except BadFile as error:  # a worker's message comes wrapped in its traceback
-            raise BadFile(str(error).rpartition("BadFile: ")[2].strip()) from error
-        except RuntimeError as error:
-            raise GanError(
-                f"reading batch {i} failed: {str(error).splitlines()[0]} (a worker that was killed "
-                "is most often short of memory: dataset.workers=0 reads without workers)"
-            ) from error
+        except (BadFile, RuntimeError) as error:
+            traceback.clear_frames(error.__traceback__)  # they would keep the workers
+            self._batches = iter(())
+            raise _told(error, i) from error
         self._next = i + 1
         index, flip = self._order(i)
         labels = None if self._source.labels is None else self._source.labels[index]
@@ -98,7 +98,7 @@ class _Stream:
             batch_sampler=_From(self._order, start),
             num_workers=source.workers,
             collate_fn=torch.stack,
-            worker_init_fn=partial(_ignore_signals, _exiting()),
+            worker_init_fn=partial(_ignore_signals, self._unwanted),
             pin_memory=self._device.type == "cuda",
             generator=torch.Generator(),  # or it would draw from the global one
         )
@@ -123,19 +123,26 @@ class _From:
             i += 1
 
 
-@cache
-def _exiting() -> Any:
-    """A flag in shared memory, which this process raises before it ends its children."""
+def _told(error: Exception, i: int) -> GanError:
+    if isinstance(error, BadFile):  # a worker's message comes wrapped in its traceback
+        return BadFile(str(error).rpartition("BadFile: ")[2].strip())
+    return GanError(
+        f"reading batch {i} failed: {str(error).splitlines()[0]} (a worker that was killed is most "
+        "often short of memory: dataset.workers=0 reads without workers)"
+    )
+
+
+def _unwanted(feed: _Stream) -> Any:
+    """A flag in shared memory, raised when the feed is gone or this process is about to end."""
     flag = RawValue(c_bool, False)
-    atexit.register(
-        setattr, flag, "value", True
-    )  # run before multiprocessing's: last in, first out
+    weakref.finalize(feed, setattr, flag, "value", True)
+    atexit.register(setattr, flag, "value", True)  # last in, first out: before multiprocessing's
     return flag
 
 
-def _ignore_signals(exiting: Any, worker: int) -> None:
+def _ignore_signals(unwanted: Any, worker: int) -> None:
     def answer(number: int, frame: FrameType | None) -> None:
-        if exiting.value:
+        if unwanted.value:
             os._exit(0)
 
     for name in QUIET:
