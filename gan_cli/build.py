@@ -11,7 +11,8 @@ import inspect
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 import torch
 from hydra.errors import InstantiationException
@@ -166,6 +167,7 @@ def model(name: str, args: dict[str, Any], trust: tuple[str, ...] = ()) -> Model
     """
     maker = _maker(name, trust)
     try:
+        _check_types(maker, args)
         if unknown := args.keys() - inspect.signature(maker).parameters.keys():
             raise ValueError(f"it has no {', '.join(sorted(unknown))}")
         made: Model = maker(**args)
@@ -209,9 +211,10 @@ def _maker(name: str, trust: tuple[str, ...]) -> Any:
 
 def _make(spec: Config) -> Any:
     """The object that a spec names; ValueError, TypeError or ImportError as its maker raised it."""
+    module, _, name = spec["_target_"].rpartition(".")
     try:
-        importlib.import_module(spec["_target_"].rpartition(".")[0])
-    except ImportError as error:
+        _check_types(getattr(importlib.import_module(module), name), spec)
+    except (ImportError, AttributeError) as error:
         raise ImportError(f"_target_={spec['_target_']}: {error}") from error
     try:
         return instantiate(spec, _convert_="all")
@@ -220,3 +223,25 @@ def _make(spec: Config) -> Any:
         if isinstance(cause, (ValueError, TypeError)):
             raise type(cause)(str(cause)) from error
         raise TypeError(str(error)) from error
+
+
+def _check_types(maker: Any, args: Config) -> None:
+    """Raise TypeError for an argument that is not of the simple type its maker asks for."""
+    hints = get_type_hints(maker.__init__)
+    for name, value in args.items():
+        wanted = hints.get(name)
+        kinds = get_args(wanted) if isinstance(wanted, UnionType) else (wanted,)
+        if all(kind in _SIMPLE for kind in kinds):
+            fine = set(kinds) | ({int} if float in kinds else set())
+            if type(value) not in fine:
+                words = " or ".join(_SIMPLE[kind] for kind in kinds)
+                raise TypeError(f"{name} is {words}, not {value!r}")
+
+
+_SIMPLE = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a word",
+    type(None): "null",
+}

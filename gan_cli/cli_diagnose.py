@@ -142,9 +142,10 @@ class _Job:
         try:
             from gan_cli.build import check  # imports torch
 
-            return check(plain(self.asked))
+            told = check(plain(self.asked))
         except UserMistake:
             return []
+        return [text for text in told if text.partition(".")[0] in self.composer.groups]
 
     def _choice(self, override: Override) -> str | None:
         """What is wrong with `group=choice`."""

@@ -19,9 +19,9 @@ def commands() -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
         for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
-            for line in block.replace("\\\n", " ").splitlines():
-                if line.strip().startswith("gan "):
-                    found.append((page.name, line.split(" #")[0].strip()))
+            lines = block.replace("\\\n", " ").splitlines()
+            gan = [line for line in lines if line.strip().startswith("gan ")]
+            found += [(page.name, line.split(" #")[0].strip()) for line in gan]
     return list(dict.fromkeys(found))
 
 
@@ -82,7 +82,8 @@ def test_every_entry_of_conf_is_named():
     text = "\n".join(page.read_text() for page in PAGES)
     for path in sorted((ROOT / "conf").glob("*/*.yaml")):
         if path.parent.name != "hydra":
-            assert f"`{path.stem}`" in text or f"={path.stem}" in text, f"{path.parent.name}={path.stem}"
+            named = f"`{path.stem}`" in text or f"={path.stem}" in text
+            assert named, f"{path.parent.name}={path.stem}"
 
 
 def test_every_picture_is_there_and_small():
