@@ -1,0 +1,37 @@
+"""Laws of every experiment and every entry: it composes, runs, keeps what it should, samples."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gan_cli import train
+from gan_cli.sampler import Sampler
+from tests.conftest import entries
+from tests.games import TINY, composed
+
+pytestmark = pytest.mark.training
+
+LOCAL = ("digits", "ring")
+CHOICES = [
+    *(f"experiment={name}" for name in entries("experiment")),
+    *(f"dataset={name}" for name in entries("dataset") if name in LOCAL),
+    *(
+        f"{group}={name}"
+        for group in ("model", "loss", "penalty", "constraint", "optimizer", "schedule")
+        for name in entries(group)
+    ),
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_it_runs_two_steps_and_its_generator_samples(choice, tmp_path):
+    asked = [choice, *TINY, f"run_dir={tmp_path / 'run'}"]
+    config = composed(*asked)
+    module = config["model"]["_target_"].split(".")[-2]
+    train.launch(config, {"model": module}, asked, ["gan", "train", *asked])
+    sampler = Sampler.load(tmp_path / "run" / "generator.safetensors")
+    samples = sampler.sample(5, seed=0)
+    assert samples.isfinite().all()
+    assert sampler.step == 2
+    assert not torch.equal(samples[0], samples[1])
