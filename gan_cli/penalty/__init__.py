@@ -54,6 +54,15 @@ def slope(D: Critic, x: Tensor, c: Tensor | None) -> Tensor:
     return gradient.flatten(1).norm(dim=1)
 
 
+def check_weight(every: int, **weights: float) -> None:
+    """Raise ValueError for a negative weight, or an interval that is none."""
+    for name, weight in weights.items():
+        if weight < 0:
+            raise ValueError(f"{name} can't be negative: {weight}")
+    if every < 1:
+        raise ValueError(f"every is a number of D updates, 1 or more, not {every}")
+
+
 def sees_other_samples(D: nn.Module) -> str | None:
     """The refusal of a D with batch norm, in which a sample's output depends on its neighbours."""
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in D.modules()):

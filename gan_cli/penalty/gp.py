@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan_cli.penalty import Seen, sees_other_samples, slope
+from gan_cli.penalty import Seen, check_weight, sees_other_samples, slope
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,7 @@ class GradientPenalty:
     every: int = 1
 
     def __post_init__(self) -> None:
-        if self.weight < 0:
-            raise ValueError(f"weight can't be negative: {self.weight}")
-        if self.target < 0:
-            raise ValueError(f"target is a slope, 0 or more, not {self.target}")
-        if self.every < 1:
-            raise ValueError(f"every is a number of D updates, 1 or more, not {self.every}")
+        check_weight(self.every, weight=self.weight, target=self.target)
 
     def __call__(self, seen: Seen) -> Tensor:
         """The penalty of each pair (real, fake), `(N,)`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from gan_cli.penalty import Seen, sees_other_samples, slope
+from gan_cli.penalty import Seen, check_weight, sees_other_samples, slope
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,7 @@ class R1:
     every: int = 1
 
     def __post_init__(self) -> None:
-        if self.gamma < 0:
-            raise ValueError(f"gamma can't be negative: {self.gamma}")
-        if self.every < 1:
-            raise ValueError(f"every is a number of D updates, 1 or more, not {self.every}")
+        check_weight(self.every, gamma=self.gamma)
 
     def __call__(self, seen: Seen) -> Tensor:
         """The penalty of each real sample, `(N,)`."""
