@@ -11,8 +11,7 @@ import inspect
 import math
 import re
 from dataclasses import dataclass
-from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
@@ -21,10 +20,11 @@ from omegaconf import OmegaConf
 
 from gan_cli.configs import directory
 from gan_cli.constraint import Constraint
+from gan_cli.constraint.free import Free
 from gan_cli.dataset.source import Feed, Source
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.fast import Hardware
-from gan_cli.loss import Loss
+from gan_cli.loss import Loss, Unbounded
 from gan_cli.method.gan import GAN, Turns
 from gan_cli.model import Model
 from gan_cli.optimizer import Optimizer
@@ -129,6 +129,9 @@ def _game(config: Config, made: Parts, source: Source, device: torch.device) -> 
         d_net = made.model.discriminator(source.shape)
     except ValueError as error:
         raise UserMistake(f"model: {error}") from error
+    held = bool(made.penalty.every) or not isinstance(made.constraint, Free)
+    if isinstance(made.loss, Unbounded) and (reason := made.loss.refuses(held)):
+        raise UserMistake(f"loss: {reason}")
     for name, part in (("penalty", made.penalty), ("constraint", made.constraint)):
         if reason := part.refuses(d_net):
             raise UserMistake(f"{name}: {reason}")
@@ -226,22 +229,26 @@ def _make(spec: Config) -> Any:
 
 
 def _check_types(maker: Any, args: Config) -> None:
-    """Raise TypeError for an argument that is not of the simple type its maker asks for."""
-    hints = get_type_hints(maker.__init__)
-    for name, value in args.items():
-        wanted = hints.get(name)
-        kinds = get_args(wanted) if isinstance(wanted, UnionType) else (wanted,)
-        if all(kind in _SIMPLE for kind in kinds):
-            fine = set(kinds) | ({int} if float in kinds else set())
-            if type(value) not in fine:
-                words = " or ".join(_SIMPLE[kind] for kind in kinds)
-                raise TypeError(f"{name} is {words}, not {value!r}")
+    """Raise TypeError for an argument that is not of the simple type its maker asks for.
+
+    Annotations are compared by name: nothing is evaluated for the sake of a file.
+    """
+    for name, parameter in inspect.signature(maker).parameters.items():
+        annotation = parameter.annotation
+        asked = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+        kinds = asked.split(" | ")
+        if name not in args or not all(kind in _SIMPLE for kind in kinds):
+            continue
+        given = type(args[name]).__name__.removesuffix("Type")
+        if given not in kinds and (given, "float" in kinds) != ("int", True):
+            words = " or ".join(_SIMPLE[kind] for kind in kinds)
+            raise TypeError(f"{name} is {words}, not {args[name]!r}")
 
 
 _SIMPLE = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "a word",
-    type(None): "null",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a word",
+    "None": "null",
 }

@@ -34,6 +34,8 @@ def rewrite(overrides: list[str], sources: Sources, multirun: bool) -> list[str]
     _refuse_changes(directory, record, asked)
     _refuse_other_sources(directory, record, sources)
     replaced = {key_of(text) for text in asked} | set(PLACES)
+    if replaced & BUDGET:
+        replaced |= BUDGET  # a new budget stands for the old one, in whatever it was counted
     kept = [text for text in record.overrides if key_of(text) not in replaced]
     _refuse_code(directory, kept)
     return [*kept, *asked, f"run_dir={quote(str(directory))}"]

@@ -35,9 +35,11 @@ class Hardware:
 
     def claim(self) -> torch.device:
         """The device, after setting the number of threads; UserMistake if it isn't there."""
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        return pick_device(self.device)
+        torch.set_num_threads(self.threads or _THREADS)
+        device = pick_device(self.device)
+        if device.type == "cuda" and self.dtype(device) is torch.float32:
+            torch.backends.cudnn.allow_tf32 = False  # convolutions would compute in 19 bits
+        return device
 
     def dtype(self, device: torch.device) -> torch.dtype:
         """The precision in which the networks compute on that device."""
@@ -51,6 +53,7 @@ class Hardware:
         return functools.partial(torch.autocast, device.type, dtype=dtype)
 
 
+_THREADS = torch.get_num_threads()
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _PRECISIONS = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -76,5 +79,8 @@ def pick_device(name: str) -> torch.device:
 
 
 def _best_precision(device: torch.device) -> torch.dtype:
-    has_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.bfloat16 if has_bfloat16 else torch.float32
+    if device.type != "cuda":
+        return torch.float32
+    with torch.cuda.device(device):
+        own = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if own else torch.float32

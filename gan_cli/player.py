@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.nn.utils import get_total_norm
 
 from gan_cli.batch import Batch
 from gan_cli.optimizer import Optimizer
@@ -25,9 +25,9 @@ Precision = Callable[[], AbstractContextManager[None]]
 class Averaging:
     """How a player's weights are averaged.
 
-    An exponential moving average with a half-life counted in images (Karras et al. 2020, arXiv
-    1912.04958, appendix B), which early on is no longer than `ramp_up` times the images already
-    learnt from. A half-life of 0 means no average.
+    An exponential moving average with a half-life counted in images, which early on is no longer
+    than `ramp_up` times the images learnt from, as in the code of Karras et al. 2020, arXiv
+    2006.06676. A half-life of 0 means no average.
     """
 
     half_life: float = 10_000
@@ -90,17 +90,17 @@ class Player:
             share = torch.autograd.grad(
                 losses.sum() / len(batch), self.weights, allow_unused=True, materialize_grads=True
             )
-            gradient = _sum(gradient, share)
+            gradient = list(torch._foreach_add(gradient, share)) if gradient else list(share)
             facts = _average(facts, told, len(part) / len(batch))
         norm = self._step(gradient, len(batch))
         return facts | {"grad_norm": norm}
 
     def _step(self, gradient: list[Tensor], images: int) -> Tensor:
         norm = get_total_norm(gradient)
+        if self.clip_grad is not None:
+            gradient = list(torch._foreach_mul(gradient, (self.clip_grad / norm).clamp(max=1)))
         for weight, slope in zip(self.weights, gradient, strict=True):
             weight.grad = slope
-        if self.clip_grad is not None:
-            clip_grads_with_norm_(self.weights, self.clip_grad, norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.updates += 1
@@ -114,11 +114,13 @@ class Player:
         if self.average is None or self.averaging is None:
             return
         decay = self.averaging.decay(images, self.images)
-        mine, theirs = self.average.state_dict(), self.net.state_dict()
-        smooth = [key for key, value in mine.items() if value.is_floating_point()]
-        torch._foreach_lerp_([mine[k] for k in smooth], [theirs[k] for k in smooth], 1 - decay)
-        for key in mine.keys() - set(smooth):
-            mine[key].copy_(theirs[key])
+        mine = [*self.average.parameters(), *self.average.buffers()]
+        theirs = [*self.net.parameters(), *self.net.buffers()]
+        smooth = [index for index, tensor in enumerate(mine) if tensor.is_floating_point()]
+        torch._foreach_lerp_([mine[i] for i in smooth], [theirs[i] for i in smooth], 1 - decay)
+        for old, new in zip(mine, theirs, strict=True):
+            if not old.is_floating_point():
+                old.copy_(new)
 
     def pace(self, factor: float) -> float:
         """Set the learning rate to `factor` times its own, and return it."""
@@ -143,33 +145,45 @@ class Player:
         return tensors
 
     def restore(self, name: str, tensors: dict[str, Tensor]) -> None:
-        """Take back what `state` gave; KeyError on a missing tensor, RuntimeError on a bad one."""
-        self.updates, self.images = (int(n) for n in tensors[f"count_{name}"])
+        """Take back what `state` gave.
+
+        Raises KeyError when a tensor is missing, RuntimeError when one is not as it must be.
+        """
+        count = tensors[f"count_{name}"]
+        _check(f"count_{name}", count, torch.zeros(2, dtype=torch.int64))
         self.net.load_state_dict(_under(f"{name}/", tensors), strict=True)
         if self.average is not None:
             self.average.load_state_dict(_under(f"{name}_ema/", tensors), strict=True)
+        self.updates, self.images = (int(number) for number in count)
         entries: dict[int, dict[str, Tensor]] = {}
-        if self.updates:
-            for index in range(len(self.weights)):
-                keys = self._optimizer_keys()
-                entries[index] = {key: tensors[f"opt_{name}/{index}/{key}"] for key in keys}
+        keys = self._optimizer_keys() if self.updates else {}
+        for index, weight in enumerate(self.weights):
+            for key, shaped in keys.items():
+                full = f"opt_{name}/{index}/{key}"
+                _check(full, tensors[full], weight if shaped else torch.zeros(()))
+                entries.setdefault(index, {})[key] = tensors[full]
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": entries, "param_groups": groups})
 
-    def _optimizer_keys(self) -> list[str]:
-        """What the optimiser keeps for each weight: it is asked with a weight of its own."""
+    def _optimizer_keys(self) -> dict[str, bool]:
+        """What the optimiser keeps for each weight, and whether it has the weight's shape.
+
+        It is asked with a weight of its own.
+        """
         probe = nn.Parameter(torch.zeros(1))
         optimizer = self.recipe.make([probe], self.lr)
         probe.grad = torch.zeros(1)
         optimizer.step()
-        return list(optimizer.state_dict()["state"].get(0, {}))
+        kept = optimizer.state_dict()["state"].get(0, {})
+        return {key: value.dim() == 1 for key, value in kept.items()}
 
 
-def _sum(total: list[Tensor], more: Iterable[Tensor]) -> list[Tensor]:
-    if not total:
-        return list(more)
-    torch._foreach_add_(total, list(more))
-    return total
+def _check(name: str, tensor: Tensor, like: Tensor) -> None:
+    """Raise RuntimeError unless a tensor has the shape and type it must have."""
+    if tensor.shape != like.shape or tensor.dtype != like.dtype:
+        raise RuntimeError(
+            f"{name} is {tensor.dtype} {tuple(tensor.shape)}, not {like.dtype} {tuple(like.shape)}"
+        )
 
 
 def _average(facts: Facts, told: Facts, share: float) -> Facts:

@@ -19,5 +19,13 @@ def generator(*counters: int | str) -> torch.Generator:
 
 
 def reseed(*counters: int | str) -> None:
-    """Seed torch's global generators, of every device, by the counters."""
-    torch.manual_seed(mix(*counters))
+    """Seed the global generator of every device in use by the counters.
+
+    As torch.manual_seed does, but for what that costs while CUDA is not in use: 0.25 ms a call.
+    """
+    seed = mix(*counters)
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)

@@ -15,7 +15,7 @@ from gan_cli import build, container, state
 from gan_cli.batch import Batch
 from gan_cli.build import Config, Session
 from gan_cli.console import Console
-from gan_cli.errors import BadFile, NumericalFailure, Stopped, UserMistake
+from gan_cli.errors import BadFile, Stopped, UserMistake
 from gan_cli.log import Log
 from gan_cli.randomness import reseed
 from gan_cli.run import Run
@@ -30,6 +30,7 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
     after saving when a signal asked for it, NumericalFailure and DiskFailure as they happen.
     """
     made = build.parts(config)
+    made.hardware.claim()
     console = Console.make()
     with ExitStack() as stack:
         run = stack.enter_context(Run.open(config, choices, overrides, argv))
@@ -64,15 +65,16 @@ def train(
         reseed(config["seed"], step)
         rates = _pace(session, step)
         facts = method.step(_batches(session, step), step)
-        log.step(step + 1, facts, _counts(session, step + 1) | rates)
-        last = step + 1 == session.steps or interrupt.signum is not None
+        log.step(step + 1, facts, _counts(session) | rates)
+        signum = interrupt.signum  # one that arrives from here on is met by the next step
+        last = step + 1 == session.steps or signum is not None
+        if last or (step + 1) % config["sample_every"] == 0:
+            show(step + 1, last)
         if last or (step + 1) % config["checkpoint_every"] == 0:
             log.flush()
             keeper.save(step + 1)
-        if last or (step + 1) % config["sample_every"] == 0:
-            show(step + 1, last)
-        if interrupt.signum is not None:
-            raise Stopped(interrupt.signum, f"stopped and saved at step {step + 1}")
+        if signum is not None:
+            raise Stopped(signum, f"stopped and saved at step {step + 1}")
 
 
 def _batches(session: Session, step: int) -> Iterator[Batch]:
@@ -86,11 +88,11 @@ def _pace(session: Session, step: int) -> dict[str, float]:
     return {f"learning_rate/{name.lower()}": player.pace(factor) for name, player in players}
 
 
-def _counts(session: Session, step: int) -> dict[str, int]:
-    """Updates of each player, and images: those of the data that have been learnt from."""
-    players = session.method.players
-    updates = {f"updates/{name.lower()}": player.updates for name, player in players.items()}
-    return {"images": max(player.images for player in players.values()), **updates}
+def _counts(session: Session) -> dict[str, int]:
+    """Images of the data learnt from, and updates of each player."""
+    method = session.method
+    players = method.players.items()
+    return {"images": method.images} | {f"updates/{n.lower()}": p.updates for n, p in players}
 
 
 class Keeper:
@@ -117,8 +119,7 @@ class Keeper:
         tensors: dict[str, Tensor] = {}
         for name, player in self.session.method.players.items():
             tensors |= player.state(name)
-        _refuse_not_finite(step, tensors)
-        about = self.about | {"step": step, "images": _counts(self.session, step)["images"]}
+        about = self.about | {"step": step, "images": self.session.method.images}
         kept = {
             "kind": "train",
             "data": {"fingerprint": self.session.source.fingerprint},
@@ -136,25 +137,17 @@ class Keeper:
         for reason in found.rejected:
             console.warn(f"passed over a checkpoint: {reason}")
         meta, tensors = found.checkpoint.meta, found.checkpoint.tensors
-        if meta["data"]["fingerprint"] != self.session.source.fingerprint:
-            raise UserMistake(
-                "the data set is not the one this run began with: put it back as it was, "
-                "or start over with fresh=true"
-            )
         try:
+            if meta["data"]["fingerprint"] != self.session.source.fingerprint:
+                raise UserMistake(
+                    "the data set is not the one this run began with: put it back as it was, "
+                    "or start over with fresh=true"
+                )
             for name, player in self.session.method.players.items():
                 player.restore(name, tensors)
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise BadFile(f"{found.path}: does not hold this run's players: {error}") from error
         return int(meta["step"])
-
-
-def _refuse_not_finite(step: int, tensors: dict[str, Tensor]) -> None:
-    floating = [(name, t) for name, t in tensors.items() if t.is_floating_point()]
-    fine = torch.stack([t.isfinite().all() for _, t in floating]).tolist()
-    bad = [name for (name, _), good in zip(floating, fine, strict=True) if not good]
-    if bad:
-        raise NumericalFailure(f"step {step}: {bad[0]} is not finite; nothing was saved over")
 
 
 def _greet(console: Console, run: Run, session: Session, start: int) -> None:

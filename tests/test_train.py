@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from gan_cli import build, state, train
 from gan_cli.container import read
-from gan_cli.errors import NumericalFailure, UserMistake
+from gan_cli.errors import BadFile, NumericalFailure, Stopped, UserMistake
 from gan_cli.sampler import Sampler
 from tests.games import composed
 
@@ -86,6 +89,37 @@ def test_a_larger_budget_goes_on(tmp_path):
     assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[1])
 
 
+def test_a_signal_that_arrives_late_is_met_by_the_next_step(tmp_path, monkeypatch):
+    """What is said to be saved is saved, wherever in a step the signal comes."""
+    from gan_cli import show
+
+    draw = show.Show.grid
+
+    def interrupted(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return draw(self)
+
+    monkeypatch.setattr(show.Show, "grid", interrupted)
+    with pytest.raises(Stopped, match="saved at step 11"):
+        run(tmp_path / "run", "steps=40", "sample_every=10", "checkpoint_every=40")
+    assert state.newest(tmp_path / "run" / "checkpoints").checkpoint.meta["step"] == 11
+
+
+def test_images_are_those_that_d_has_seen(tmp_path):
+    directory = run(tmp_path / "run", "steps=5", "n_critic=2", "n_generator=3")
+    assert rows(directory)[-1]["images"] == 5 * 2 * 8
+
+
+def test_a_checkpoint_with_a_tensor_of_another_shape_is_refused(tmp_path):
+    directory = run(tmp_path / "run", "steps=10")
+    found = state.newest(directory / "checkpoints").checkpoint
+    for name in ("opt_G/0/exp_avg", "count_D", "G/layers.0.weight", "G_ema/layers.0.weight"):
+        changed = {**found.tensors, name: found.tensors[name].flatten()[:1]}
+        state.save(directory / "checkpoints", 10, changed, found.meta)
+        with pytest.raises(BadFile, match=re.escape(name.split("/", 1)[-1])):
+            run(directory, "steps=20")
+
+
 def test_another_configuration_is_refused_with_the_difference(tmp_path):
     directory = run(tmp_path / "run", "steps=10")
     with pytest.raises(UserMistake, match=r"optimizer\.lr.*0\.0002.*0\.5"):
@@ -124,6 +158,8 @@ def test_numbers_that_run_away_stop_the_run_and_are_never_saved(tmp_path, overri
         ("dataset=ring model=dcgan", "model=mlp"),
         ("model=dcgan loss=wgan_gp model.d_norm=batch", "model.d_norm=layer"),
         ("model=dcgan constraint=spectral model.d_norm=batch", "model.d_norm=none"),
+        ("loss=wgan constraint=free", "constraint=clip"),
+        ("loss=wgan_gp model=dcgan constraint=spectral model.d_norm=layer", "model.d_norm=none"),
         ("dataset=ring epochs=1", "steps or images"),
         ("images=100 epochs=1", "one of them"),
     ],

@@ -36,10 +36,17 @@ class Spectral:
         """Nothing to do: D can't leave the set."""
 
     def refuses(self, D: nn.Module) -> str | None:
-        """Batch norm in D is refused: it rescales each layer, and the bound is gone."""
-        if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in D.modules()):
+        """A normalisation in D is refused: it scales each layer up again, and the bound is gone."""
+        if any(isinstance(module, _NORMS) for module in D.modules()):
             return (
-                "spectral norm bounds D's slope and batch norm scales it up again: "
+                "spectral norm bounds D's slope, and a normalisation scales it up again: "
                 "model.d_norm=none"
             )
         return None
+
+
+_NORMS = (
+    nn.modules.batchnorm._NormBase,  # batch and instance norm
+    nn.GroupNorm,
+    nn.LayerNorm,
+)

@@ -174,7 +174,7 @@ class _Draw:
         self._device = device
 
     def __call__(self, i: int) -> Batch:
-        x = self._density.sample(self._batch_size, generator("sample", self._seed, i))
+        x = self._density.sample(self._batch_size, generator("draw", self._seed, i))
         return Batch(moved(x, self._device))
 
 

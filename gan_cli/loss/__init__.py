@@ -6,7 +6,7 @@ Arguments are D's raw outputs (logits, critic scores), always in the order (real
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -23,6 +23,15 @@ class Loss(Protocol):
 
     def g(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """G's loss, `(N,), (N,) -> (N,)`."""
+        ...
+
+
+@runtime_checkable
+class Unbounded(Protocol):
+    """A loss that D can make as small as it likes unless it is held."""
+
+    def refuses(self, held: bool) -> str | None:
+        """What to type when neither a penalty nor a constraint holds D; None when one does."""
         ...
 
 

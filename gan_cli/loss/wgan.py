@@ -27,3 +27,12 @@ class WGAN:
     def g(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """-D(G(z)), `(N,) -> (N,)`."""
         return -fake
+
+    def refuses(self, held: bool) -> str | None:
+        """A critic that nothing holds is refused: it has no best value."""
+        if held:
+            return None
+        return (
+            "a critic that nothing holds can make its loss as small as it likes: "
+            "constraint=clip, constraint=spectral or penalty=gp"
+        )

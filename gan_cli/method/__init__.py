@@ -26,6 +26,11 @@ class Method(Protocol):
         ...
 
     @property
+    def images(self) -> int:
+        """Samples of the data that have been learnt from."""
+        ...
+
+    @property
     def generator(self) -> nn.Module:
         """The network that samples are drawn from."""
         ...

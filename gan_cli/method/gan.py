@@ -72,6 +72,11 @@ class GAN:
         return self.turns.critic
 
     @property
+    def images(self) -> int:
+        """Images of the data that D has learnt from."""
+        return self.D.images
+
+    @property
     def generator(self) -> nn.Module:
         """G's average, or G where there is none."""
         return self.G.best

@@ -45,10 +45,20 @@ IMAGE_NORMS: dict[str, Norm] = {
 }
 """Normalisations of feature maps `(N, C, H, W)`, by name."""
 
+
+def vector_groups(width: int) -> int:
+    """Groups of a vector: up to 32, of 8 values or more, for a group of few is a constant."""
+    return max(
+        math.gcd(width, groups)
+        for groups in (32, 16, 8, 4, 2, 1)
+        if width >= 8 * groups or groups == 1
+    )
+
+
 VECTOR_NORMS: dict[str, Norm] = {
     "batch": nn.BatchNorm1d,
     "layer": nn.LayerNorm,
-    "group": lambda width: nn.GroupNorm(math.gcd(width, 32), width),
+    "group": lambda width: nn.GroupNorm(vector_groups(width), width),
     "none": lambda width: nn.Identity(),
 }
 """Normalisations of feature vectors `(N, C)`, by name."""

@@ -14,11 +14,12 @@ from gan_cli.model import IMAGE_NORMS, Generator, Shape, check_at_least, check_c
 class DCGAN:
     """Convolutions of stride 2 down in D, and transposed up in G, for images of any size.
 
-    Radford et al. 2015, arXiv 1511.06434: kernels of 4, ReLU in G, leaky ReLU in D, tanh at the
-    end, batch norm in both but not at their ends, weights drawn from N(0, 0.02). The image is
-    halved (rounding up) until its shorter side is 7 or less, and twice at least: four times for
-    64×64, as in the paper, twice for 28×28. `width` is the number of channels next to the image;
-    it doubles with each halving.
+    Radford et al. 2015, arXiv 1511.06434, with the kernels of 4 and the first weights of the
+    authors' code: N(0, 0.02), those of a norm N(1, 0.02). ReLU in G, leaky ReLU in D, tanh at the
+    end, batch norm in both but not at their ends. The image is halved (rounding up) until its
+    shorter side is 7 or less, and twice at least from 8 pixels on: four times for 64×64, as in
+    the paper, twice for 28×28. `width` is the number of channels next to the image; it doubles
+    with each halving.
     """
 
     z_dim: int = 100
@@ -48,14 +49,15 @@ def halvings(shape: Shape) -> list[tuple[int, int]]:
     if min(height, width) < 4:
         raise ValueError(f"dcgan needs images of 4×4 or more, not {height}×{width}: model=mlp")
     sizes = [(height, width)]
-    while len(sizes) < 3 or min(sizes[-1]) > 7:
+    twice = 2 if min(height, width) >= 8 else 1
+    while len(sizes) <= twice or min(sizes[-1]) > 7:
         sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
     return sizes
 
 
 @torch.no_grad()
 def init(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), those of a norm from N(1, 0.02), biases 0 (section 4)."""
+    """Weights from N(0, 0.02) (section 4), those of a norm from N(1, 0.02), biases 0."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(getattr(module, "weight", None), nn.Parameter):

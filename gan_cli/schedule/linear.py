@@ -11,7 +11,8 @@ from gan_cli.schedule import check_shares, warm
 class Linear:
     """The rate falls in a straight line from `start` of the run on, to `final` of itself.
 
-    With start 0 and final 0 it is the decay of Miyato et al. 2018, arXiv 1802.05957, section 4.
+    With start 0 and final 0 it is how spectrally normalised GANs are usually trained, after the
+    code of Miyato et al. 2018, arXiv 1802.05957.
     """
 
     start: float = 0.0

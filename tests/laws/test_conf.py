@@ -8,6 +8,7 @@ import inspect
 import pytest
 from omegaconf import OmegaConf
 
+from gan_cli import build
 from tests.conftest import CONF, entries
 from tests.games import composed
 
@@ -96,3 +97,12 @@ def test_what_the_user_names_wins(loss):
     assert config["penalty"]["_target_"] == "gan_cli.penalty.none.NoPenalty"
     assert config["n_critic"] == 3
     assert composed(f"loss={loss}", "optimizer.lr=0.5")["optimizer"]["lr"] == 0.5
+
+
+@pytest.mark.parametrize("experiment", entries("experiment"))
+@pytest.mark.parametrize(
+    "choice", ["optimizer=sgd", "penalty=gp", "penalty=none", "schedule=constant", "loss=hinge"]
+)
+def test_an_experiment_can_be_varied_by_any_choice(experiment, choice):
+    """No loose keys of one choice are left for another to stumble over."""
+    assert build.check(composed(f"experiment={experiment}", choice)) == []

@@ -27,6 +27,8 @@ GAMES = (
         "head_start.d=12",
         "n_critic=3",
         "ema.half_life=0",
+        "accumulate=2 clip_grad=0.1",
+        "schedule=cosine schedule.warmup=0.5",
     ]
 )
 SMALL = ["steps=20", "batch_size=8", "log_every=7", "sample_every=9", "checkpoint_every=50"]
@@ -37,8 +39,6 @@ def run(tmp_path: Path, name: str, game: str, monkeypatch, stop_at: int | None =
     directory = tmp_path / name
     overrides = [*game.split(), *SMALL, f"run_dir={directory}"]
     config = composed(*overrides)
-    if "mnist" in config["dataset"]["_target_"] or "folder" in config["dataset"]["_target_"]:
-        pytest.skip("needs data from outside")
     config["model"]["width"] = 4 if "dcgan" in config["model"]["_target_"] else 16
     choices = {"model": "dcgan" if "dcgan" in config["model"]["_target_"] else "mlp"}
     with monkeypatch.context() as patch:

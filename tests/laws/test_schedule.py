@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.conftest import entries
@@ -29,7 +31,7 @@ def test_it_ends_where_its_paper_says(name):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_it_warms_up_in_a_straight_line(name):
-    schedule = type(SCHEDULES[name])(warmup=0.5)
+    schedule = replace(SCHEDULES[name], warmup=0.5)
     flat = SCHEDULES[name]
     assert schedule(0) == 0
     assert schedule(0.25) == pytest.approx(flat(0.25) / 2)
