@@ -18,7 +18,7 @@ from gan_cli.console import Console
 from gan_cli.errors import BadFile, Stopped, UserMistake
 from gan_cli.log import Log
 from gan_cli.randomness import reseed
-from gan_cli.run import Run
+from gan_cli.run import CONTROL, Run
 from gan_cli.show import Show
 from gan_cli.signals import Interrupt
 
@@ -100,6 +100,7 @@ class Keeper:
 
     def __init__(self, run: Run, session: Session, config: Config, choices: dict[str, str]):
         self.run, self.session, self.config = run, session, config
+        self.named = _named(config, choices)
         run.checkpoints.mkdir(exist_ok=True)
         spec = dict(config["model"])
         target = spec.pop("_target_")
@@ -123,7 +124,7 @@ class Keeper:
         kept = {
             "kind": "train",
             "data": {"fingerprint": self.session.source.fingerprint},
-            "config": self.config,
+            "config": self.named,
         }
         state.save(self.run.checkpoints, step, tensors, about | kept, self.config["keep"])
         shown = {key: value for key, value in tensors.items() if key.startswith(("G/", "G_ema/"))}
@@ -148,6 +149,19 @@ class Keeper:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise BadFile(f"{found.path}: does not hold this run's players: {error}") from error
         return int(meta["step"])
+
+
+def _named(config: Config, choices: dict[str, str]) -> Config:
+    """The configuration as names and numbers: no classes, and no places of this machine."""
+    named: Config = {}
+    for key, value in config.items():
+        if key in CONTROL:
+            continue
+        if isinstance(value, dict) and key in choices:
+            own = {name: part for name, part in value.items() if name != "_target_"}
+            value = {"name": choices[key], **own}
+        named[key] = value
+    return named
 
 
 def _greet(console: Console, run: Run, session: Session, start: int) -> None:
