@@ -157,10 +157,10 @@ def _named(config: Config, choices: dict[str, str]) -> Config:
     for key, value in config.items():
         if key in CONTROL:
             continue
-        if isinstance(value, dict) and key in choices:
-            own = {name: part for name, part in value.items() if name != "_target_"}
-            value = {"name": choices[key], **own}
-        named[key] = value
+        chosen = isinstance(value, dict) and key in choices
+        named[key] = {"name": choices[key], **value} if chosen else value
+        if chosen:
+            named[key].pop("_target_", None)
     return named
 
 
