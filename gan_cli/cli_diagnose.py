@@ -17,6 +17,7 @@ from gan_cli import cli_keys as keys
 from gan_cli.cli_compose import Composer, plain
 from gan_cli.errors import UserMistake
 from gan_cli.record import flat
+from gan_cli.run import BUDGET
 
 MOST = 50
 """Values of one sweep that are looked at before it starts."""
@@ -50,6 +51,7 @@ def diagnose(composer: Composer, overrides: list[str], multirun: bool) -> Diagno
             parsed.append(composer.parse(text))
         except HydraException:
             found.problems.append(_unreadable(composer, text))
+    found.problems += _two_budgets(parsed)
     sweeps = [override for override in parsed if override.is_sweep_override()]
     jobs = [_Job(composer, [o for o in parsed if o not in sweeps])]
     if sweeps:
@@ -227,6 +229,16 @@ def _is_dict(override: Override) -> bool:
 
 def _meant(guesses: list[str]) -> str:
     return f"; did you mean {' or '.join(guesses)}?" if guesses else ""
+
+
+def _two_budgets(parsed: list[Override]) -> list[str]:
+    """A typed `steps` beside another typed budget; the two others are refused everywhere."""
+    typed = {o.key_or_group: o for o in parsed if o.key_or_group in BUDGET}
+    others = [o for key, o in typed.items() if key != "steps" and o.value() is not None]
+    if "steps" not in typed or not others:
+        return []
+    names = " and ".join(str(o.input_line) for o in [typed["steps"], *others])
+    return [f"{names} each name a budget: give one of them"]
 
 
 def _several(override: Override) -> str:

@@ -205,3 +205,11 @@ def test_a_users_own_choice_is_known_and_a_shadowed_one_is_not(tmp_path: Path):
         "loss=mime: there is no such loss; did you mean loss=mine?"
     ]
     assert sources.shadowed() == [str(tmp_path / "loss" / "wgan.yaml")]
+
+
+def test_two_typed_budgets_are_refused():
+    assert problems("steps=10", "images=50") == [
+        "steps=10 and images=50 each name a budget: give one of them"
+    ]
+    assert problems("steps=10", "images=null") == []
+    assert problems("images=50") == []
