@@ -81,8 +81,13 @@ def parts(config: Config) -> Parts:
         },
     }
     for name, spec in specs.items():
+        if not isinstance(spec, dict) or "_target_" not in spec:
+            problems.append(f"{name}: its YAML has no _target_, so nothing can be made of it")
+            continue
         try:
             made[name] = _make(spec)
+            if lacks := [duty for duty in _DUTIES.get(name, ()) if not hasattr(made[name], duty)]:
+                problems.append(f"{name}: {spec['_target_']} has no {', '.join(lacks)}")
         except (ValueError, TypeError, ImportError) as error:
             problems.append(f"{name}.{error}" if name in _GROUPS else str(error))
     if problems:
@@ -102,6 +107,18 @@ _GROUPS = (
 )
 
 
+_DUTIES = {
+    "dataset": ("load",),
+    "model": ("generator", "discriminator"),
+    "loss": ("relative", "d", "g"),
+    "penalty": ("every", "__call__", "refuses"),
+    "constraint": ("wrap", "project", "refuses"),
+    "optimizer": ("lr", "d_lr", "make"),
+    "schedule": ("__call__",),
+}
+"""What a component of each group must have; its protocol says what it means."""
+
+
 def check(config: Config) -> list[str]:
     """Every problem that the components find with their values."""
     try:
@@ -119,6 +136,10 @@ def session(config: Config, made: Parts) -> Session:
     method = _game(config, made, source, device)
     feed = source.open(config["batch_size"], config["seed"], device)
     steps = budget(config, source.length)
+    if (waits := max(made.turns.head_start_d, made.turns.head_start_g)) >= steps:
+        raise UserMistake(
+            f"head_start={waits} leaves the other player none of {steps} steps: a smaller one"
+        )
     precision = made.hardware.dtype(device)
     return Session(method, source, feed, made.schedule, device, precision, steps)
 

@@ -136,6 +136,8 @@ def misfit(key: str, asked: Any, default: Any) -> str | None:
         if len(kinds) == 1 and any(misfit(key, value, default[0]) for value in asked):
             return f"{key}={shown(asked)}: {key} wants a list of the kind {default}"
         return None
+    if isinstance(asked, list) and is_number(default):
+        return None  # one number or one for each side: the component knows
     kind = _KINDS.get(type(default))
     return None if kind is None or kind.fits(asked) else mismatch(key, asked, kind)
 

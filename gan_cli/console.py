@@ -146,7 +146,10 @@ class _View:
         parts += [f"{self._speed()} images/s"] if self._rate else []
         parts += [f"{_duration(self._left())} left"]
         facts = [f"{label} {_number(value)}" for label, value in self._chosen()]
-        parts += [("loss " if "loss/d" in self._facts else "") + " ".join(facts[:2]), *facts[2:]]
+        parts += [
+            ("loss " if {"loss/d", "loss/g"} & self._facts.keys() else "") + " ".join(facts[:2]),
+            *facts[2:],
+        ]
         parts += [_bytes(self._memory)] if self._memory else []
         return "  ".join(part for part in parts if part)
 

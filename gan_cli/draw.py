@@ -50,6 +50,11 @@ def draw(wish: Wish, sampler: Sampler) -> str:
     UserMistake before anything is written when the wish can't be granted, and DiskFailure.
     """
     out = wish.out or _default(wish, sampler)
+    if out.suffix.lower() in _OTHER or out.name == "-":
+        raise UserMistake(
+            f"--out {clean(out)}: a name that ends in .png is a picture, in .npz an array, and any "
+            "other a directory of single PNGs"
+        )
     n = _count(wish, sampler)
     _check(wish, sampler, n, out)
     image = _is_image(sampler)
@@ -58,6 +63,10 @@ def draw(wish: Wish, sampler: Sampler) -> str:
     whence = f"step {sampler.step}, {sampler.origin.weights} weights, seed {wish.seed}"
     return f"{clean(out, 4096)}: {n} samples of {_size(sampler)} ({whence})"
 
+
+_OTHER = frozenset(
+    ".bmp .gif .jpeg .jpg .mp4 .npy .pdf .pkl .pt .pth .safetensors .svg .tif .tiff .webp".split()
+)
 
 _Writer = Callable[[Wish, Sampler, int, Path], None]
 
@@ -138,7 +147,9 @@ def _directory(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
     scale = wish.scale or 1
     _check_pixels(height * width * scale**2)
     if not wish.force and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserMistake(f"{clean(out)} is there already: another --out, or --force to add to it")
+        raise UserMistake(
+            f"{clean(out)} is there already: another --out, or --force to write over it"
+        )
     about = _about(wish, sampler)
     for index, image in enumerate(_images(wish, sampler, n)):
         data = grid.png(grid.enlarge(image, scale), about | {"index": str(index)})

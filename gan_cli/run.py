@@ -17,7 +17,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from gan_cli.disk import replace
-from gan_cli.errors import DiskFailure, GanError, UserMistake
+from gan_cli.errors import BadFile, DiskFailure, GanError, UserMistake
 from gan_cli.record import Record, differences, flat, now
 
 CONTROL = frozenset({"fresh", "run_dir", "outputs", "resume", "data_root", "preview"})
@@ -35,9 +35,13 @@ _LONGEST = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*=[A-Za-z0-9_.-]*")
 
 
+WHERE = frozenset({"dataset.path", "dataset.root", "dataset.cache", "dataset.workers"})
+"""Keys that say where the data are: what they are is told by their fingerprint."""
+
+
 def may_change(key: str) -> bool:
     """Whether a run may be continued with another value of this key."""
-    return key in CONTROL | BUDGET | CADENCE or key.partition(".")[0] == "hardware"
+    return key in CONTROL | BUDGET | CADENCE | WHERE or key.partition(".")[0] == "hardware"
 
 
 def name(overrides: Iterable[str]) -> str:
@@ -151,7 +155,7 @@ class Run:
 
         A new run that was refused before its first step leaves no directory behind.
         """
-        if self._new and isinstance(error, UserMistake):
+        if self._new and isinstance(error, UserMistake | BadFile):
             self._forget()
         expected = GanError | BrokenPipeError
         if isinstance(error, Exception) and not isinstance(error, expected):

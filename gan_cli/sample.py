@@ -40,6 +40,8 @@ def main(args: list[str]) -> int:
         force=asked.force,
         command=shlex.join(["gan", "sample", *args]),
     )
+    if asked.trust and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # a user's own package; last, so that it hides nothing
     device = pick_device(asked.device)
     sampler = Sampler.load(asked.ckpt, device, asked.raw, tuple(asked.trust))
     for reason in sampler.origin.rejected:

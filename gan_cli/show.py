@@ -30,7 +30,7 @@ class Show:
         self.console, self.log = console, log
         run.samples.mkdir(exist_ok=True)
         source = session.source
-        self.sampler = Sampler(session.method.generator, source.shape, source.classes)
+        self.sampler = Sampler(session.method.generator, source.shape)
         self.draw = self.grid if len(source.shape) == 3 else self.scatter
 
     def __call__(self, step: int, last: bool) -> None:
@@ -40,13 +40,20 @@ class Show:
         self.log.images(step, picture)
         self.log.histograms(step, self.session.method.outputs)
         if self.config["preview"]:
-            self.console.preview(picture)
+            self.console.say(f"samples at step {step}")
+            self.console.preview(self.glimpse(picture))
         if last:
             self.log.hparams(self.config, {"step": step})
 
     def grid(self) -> Pixels:
         """Images side by side."""
         return grid(self.sampler.sample(IMAGES, self.config["seed"]))
+
+    def glimpse(self, picture: Pixels) -> Pixels:
+        """What a terminal has room for: two rows of the images, or all of the points."""
+        if len(self.sampler.space.shape) < 3:
+            return picture
+        return grid(self.sampler.sample(16, self.config["seed"]), columns=8)
 
     def scatter(self) -> Pixels:
         """Points of the generator over points of the data."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -49,7 +50,7 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
         stack.callback(console.stop)
         train(session, keeper, log, Show(run, session, config, console, log), interrupt, start)
         console.stop()
-        console.say(_farewell(run))
+        console.say(_farewell(run, config))
 
 
 def train(
@@ -74,7 +75,7 @@ def train(
             log.flush()
             keeper.save(step + 1)
         if signum is not None:
-            raise Stopped(signum, f"stopped and saved at step {step + 1}")
+            raise Stopped(signum, f"stopped and saved at step {step + 1}; the same command goes on")
 
 
 def _batches(session: Session, step: int) -> Iterator[Batch]:
@@ -107,7 +108,8 @@ class Keeper:
         source = session.source
         self.about: dict[str, Any] = {
             "model": {"name": build.model_name(choices["model"], target), "args": spec},
-            "space": {"shape": list(source.shape), "classes": list(source.classes)},
+            # no classes: nobody can ask this generator for one
+            "space": {"shape": list(source.shape), "classes": []},
             "versions": {
                 "gan": gan_cli.__version__,
                 "torch": torch.__version__,
@@ -132,8 +134,13 @@ class Keeper:
 
     def restore(self, console: Console) -> int:
         """Go back to the newest good checkpoint, and say which bad ones were passed over."""
-        found = state.newest(self.run.checkpoints)
+        try:
+            found = state.newest(self.run.checkpoints)
+        except BadFile as error:
+            raise BadFile(f"{error}; to start over: fresh=true") from error
         if found is None:
+            if self.run.generator.exists():
+                console.warn(f"{self.run.checkpoints} holds no checkpoint: starting from step 0")
             return 0
         for reason in found.rejected:
             console.warn(f"passed over a checkpoint: {reason}")
@@ -171,7 +178,8 @@ def _greet(console: Console, run: Run, session: Session, start: int) -> None:
     if start >= session.steps:
         console.say(
             f"{run.dir} is done: {start} of {session.steps} steps. To go on: "
-            f"gan train resume={run.dir} steps={2 * start}; to start over: fresh=true"
+            f"gan train resume={shlex.quote(str(run.dir))} steps={2 * start}; "
+            "to start over: the same command with fresh=true"
         )
         return
     console.say(
@@ -187,10 +195,12 @@ def _greet(console: Console, run: Run, session: Session, start: int) -> None:
     console.say(f"{count} samples of {size}, weights {weights}, on {session.device} in {precision}")
 
 
-def _farewell(run: Run) -> str:
+def _farewell(run: Run, config: Config) -> str:
+    place = shlex.quote(str(run.dir))
+    curves = f"curves       tensorboard --logdir {place}\n" if config["tensorboard"] else ""
     return (
         f"samples      {run.samples}\n"
         f"generator    {run.generator}\n"
-        f"curves       tensorboard --logdir {run.dir}\n"
-        f"more images  gan sample --ckpt {run.dir}"
+        f"{curves}"
+        f"more images  gan sample --ckpt {place}"
     )

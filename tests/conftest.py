@@ -64,7 +64,12 @@ def gan(tmp_path: Path) -> Callable[..., Result]:
         done = subprocess.run(
             [sys.executable, "-m", "gan_cli", *map(str, arguments)],
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": path, **(env or {})},
+            env={
+                **os.environ,
+                "PYTHONPATH": path,
+                "XDG_CACHE_HOME": str(tmp_path / ".cache"),
+                **(env or {}),
+            },
             stdin=subprocess.DEVNULL,
             check=False,
             capture_output=True,

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from gan_cli import __version__, build, container, disk, state
+from gan_cli.draw import Wish, draw
 from gan_cli.errors import BadFile, DiskFailure, UserMistake
 from gan_cli.sample import main
 from gan_cli.sampler import Sampler
@@ -329,3 +330,11 @@ def test_help_needs_no_torch() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "--ckpt" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.gif", "x.npy", "-"])
+def test_a_name_of_another_kind_of_file_is_not_made_a_directory(name, tmp_path):
+    loaded = Sampler.load(ROOT / "tests" / "fixtures" / "v1" / "generator.safetensors")
+    with pytest.raises(UserMistake, match="ends in .png"):
+        draw(Wish(ckpt=tmp_path, out=tmp_path / name), loaded)
+    assert not list(tmp_path.iterdir())

@@ -13,10 +13,12 @@ import pytest
 import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
 
 from gan_cli import build, state, train
 from gan_cli.container import read
 from gan_cli.errors import BadFile, NumericalFailure, Stopped, UserMistake
+from gan_cli.loss.nonsaturating import NonSaturating
 from gan_cli.sampler import Sampler
 from tests.games import composed
 
@@ -198,3 +200,58 @@ def test_a_file_names_an_installed_model_by_its_choice_and_a_foreign_one_by_its_
     assert build.model_name("mlp", "gan_cli.model.mlp.MLP") == "mlp"
     assert build.model_name("mlp", "mine.MLP") == "mine.MLP"
     assert build.model_name("../x", "mine.MLP") == "mine.MLP"
+
+
+class Reduced(NonSaturating):
+    """A loss that reduces what it should not."""
+
+    def d(self, real, fake):
+        return super().d(real, fake).mean()
+
+
+class Column(nn.Module):
+    """A D with one column too many."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x, c=None):
+        return self.net(x, c)[:, None]
+
+
+def test_what_is_not_one_number_a_sample_is_refused():
+    """Else a penalty would count N times, or a gradient be N times too small, without a word."""
+    from tests.laws.test_step import batches, game
+
+    gan = game("penalty=r1")
+    gan.loss = Reduced()
+    with pytest.raises(UserMistake, match=r"Reduced gives \(\) for a batch of 8"):
+        gan.d_step(batches()[0])
+    gan = game("penalty=r1")
+    gan.D.net = Column(gan.D.net)
+    with pytest.raises(UserMistake, match=r"Column gives \(8, 1\) for a batch of 8"):
+        gan.d_step(batches()[0])
+
+
+def test_a_component_of_ones_own_that_lacks_something_is_named():
+    config = composed()
+    config["loss"] = {"_target_": "gan_cli.schedule.constant.Constant"}
+    config["penalty"] = {"weight": 3}
+    assert build.check(config) == [
+        "loss: gan_cli.schedule.constant.Constant has no relative, d, g",
+        "penalty: its YAML has no _target_, so nothing can be made of it",
+    ]
+
+
+def test_a_head_start_of_the_whole_budget_is_refused(tmp_path):
+    with pytest.raises(UserMistake, match="head_start=5"):
+        run(tmp_path / "run", "steps=5", "head_start.d=5")
+
+
+def test_lost_checkpoints_are_told(tmp_path, capsys):
+    directory = run(tmp_path / "run", "steps=10")
+    for path in (directory / "checkpoints").glob("*.safetensors"):
+        path.unlink()
+    run(directory, "steps=10")
+    assert "holds no checkpoint: starting from step 0" in "".join(capsys.readouterr())

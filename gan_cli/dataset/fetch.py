@@ -12,7 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -68,6 +68,8 @@ def fetch(
                     shutil.rmtree(stale, ignore_errors=True)
                 _bring(root, remote, download)
     except (OSError, RuntimeError, EOFError, ValueError, http.client.HTTPException) as error:
+        with suppress(OSError):
+            (root / _LOCK).unlink()  # nothing came: leave the directory as it was
         if isinstance(error, OSError) and error.errno in _FULL:
             raise DiskFailure(f"can't write {remote.name} to {root}: {error.strerror}") from error
         raise UserMistake(_ways_out(remote, error)) from error

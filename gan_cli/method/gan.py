@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gan_cli.batch import Batch
 from gan_cli.constraint import Constraint
+from gan_cli.errors import UserMistake
 from gan_cli.loss import Loss
 from gan_cli.model import Generator
 from gan_cli.penalty import Penalty, Seen
@@ -107,27 +108,43 @@ class GAN:
         """What D minimises on each sample, `(N,)`: its side of the game, and the penalty."""
         with torch.no_grad():
             fake = self.fake(real)
-        d_real, d_fake = self.D(real.x, real.c), self.D(fake.x, fake.c)
-        game = self.loss.d(d_real, d_fake)
+        d_real, d_fake = self.judge(real), self.judge(fake)
+        game = _each(self.loss, self.loss.d(d_real, d_fake), real)
         facts = {"loss": game.mean(), "D/real": d_real.mean(), "D/fake": d_fake.mean()}
         self.outputs = {"D/real": d_real.detach(), "D/fake": d_fake.detach()}
         every = self.penalty.every
         if every and self.D.updates % every == 0:
             paid = self.penalty(Seen(self.D.net, real, fake, d_real, d_fake))
-            game, facts["penalty"] = game + every * paid, paid.mean()
+            game = game + every * _each(self.penalty, paid, real)
+            facts["penalty"] = paid.mean()
         return game, {name: fact.detach() for name, fact in facts.items()}
 
     def g_loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """What G minimises on each sample, `(N,)`."""
         fake = self.fake(real)
-        d_real = self.D(real.x, real.c) if self.loss.relative else None
-        game = self.loss.g(d_real, self.D(fake.x, fake.c))
+        d_real = self.judge(real) if self.loss.relative else None
+        game = _each(self.loss, self.loss.g(d_real, self.judge(fake)), real)
         return game, {"loss": game.mean().detach()}
 
     def fake(self, like: Batch) -> Batch:
         """As many samples from G, under the same conditions."""
         z = torch.randn(len(like), self.z_dim, device=like.x.device)
-        return Batch(self.G(z, like.c), like.c)
+        x = self.G(z, like.c)
+        if x.shape != like.x.shape:
+            raise UserMistake(f"G makes {tuple(x.shape)} where the data are {tuple(like.x.shape)}")
+        return Batch(x, like.c)
+
+    def judge(self, batch: Batch) -> Tensor:
+        """D's raw outputs on a batch, `(N,)`."""
+        return _each(self.D.net, self.D(batch.x, batch.c), batch)
+
+
+def _each(source: object, values: Tensor, batch: Batch) -> Tensor:
+    """The values, if there is one for each sample: anything else would be averaged wrongly."""
+    if values.shape != (len(batch),):
+        name, shape = type(source).__name__, tuple(values.shape)
+        raise UserMistake(f"{name} gives {shape} for a batch of {len(batch)}, not one a sample")
+    return values
 
 
 _D = {"loss": "loss/d", "grad_norm": "grad_norm/d"}
