@@ -170,7 +170,7 @@ def unknown_key(key: str, candidates: Iterable[str]) -> str:
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that was probably meant: the same last part, or nearly the same letters."""
-    names = list(candidates)
+    names, word = list(candidates), word.lower()
     leaf = word.rpartition(".")[2]
     same = [name for name in names if name.rpartition(".")[2] == leaf]
     if same:

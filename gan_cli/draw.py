@@ -81,7 +81,8 @@ def _default(wish: Wish, sampler: Sampler) -> Path:
     drawable = _is_image(sampler) or sampler.space.shape == (2,)
     weights = "" if sampler.origin.averaged else "-raw"
     suffix = ".png" if drawable else ".npz"
-    return folder / f"sample-step{sampler.step}{weights}-seed{wish.seed}{suffix}"
+    many = f"-{_count(wish, sampler)}" if wish.n or wish.grid else ""
+    return folder / f"sample-step{sampler.step}{weights}-seed{wish.seed}{many}{suffix}"
 
 
 def _count(wish: Wish, sampler: Sampler) -> int:

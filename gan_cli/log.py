@@ -61,6 +61,7 @@ class Log:
             raise DiskFailure(f"{run.metrics}: {error.strerror}") from error
         self._board = self._open(run.tensorboard, start_step) if tensorboard else None
         self._pending: list[_Step] = []
+        self._means: dict[str, float] = {}
         self._since: tuple[float, float] | None = None  # clock and images at the last flush
 
     def step(self, step: int, facts: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
@@ -96,6 +97,7 @@ class Log:
         means, memory = _means(facts), _memory(last.values.device)
         counts = {n if "/" in n else f"counts/{n}": v for n, v in last.counts.items()}
         values = counts | means | {"images_per_second": rate, "memory_mb": memory / 1e6}
+        self._means = means
         self._show(last.step, lambda to: [to.scalar(n, v) for n, v in values.items()])
         self._console.update(last.step, means, rate, memory)
         for step, numbers in zip(steps, facts, strict=True):
@@ -116,10 +118,11 @@ class Log:
     def hparams(self, config: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Puts the settings, and what they came to, on TensorBoard's HPARAMS page.
 
-        config: numbers, strings and booleans are kept; nested names are joined by dots.
+        Besides `metrics`, that is the means of the last interval. config: numbers, strings and
+        booleans are kept; nested names are joined by dots.
         """
         settings = dict(_flat(config, ""))
-        named = {f"hparam/{name}": value for name, value in metrics.items()}
+        named = {f"hparam/{name}": v for name, v in (self._means | dict(metrics)).items()}
         self._show(self._last, lambda to: to.hparams(settings, named))
         self._show(self._last, lambda to: [to.scalar(n, v) for n, v in named.items()])
 

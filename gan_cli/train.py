@@ -69,10 +69,12 @@ def train(
         log.step(step + 1, facts, _counts(session) | rates)
         signum = interrupt.signum  # one that arrives from here on is met by the next step
         last = step + 1 == session.steps or signum is not None
+        keep = last or (step + 1) % config["checkpoint_every"] == 0
+        if keep:
+            log.flush()  # raises before anything is kept when a number ran away
         if last or (step + 1) % config["sample_every"] == 0:
             show(step + 1, last)
-        if last or (step + 1) % config["checkpoint_every"] == 0:
-            log.flush()
+        if keep:
             keeper.save(step + 1)
         if signum is not None:
             raise Stopped(signum, f"stopped and saved at step {step + 1}; the same command goes on")
