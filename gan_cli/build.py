@@ -70,7 +70,7 @@ def parts(config: Config) -> Parts:
     made: dict[str, Any] = {}
     problems: list[str] = []
     head_start = config["head_start"]
-    specs = {name: config[name] for name in _GROUPS} | {
+    specs = {name: config[name] for name in _DUTIES} | {
         "averaging": {"_target_": "gan_cli.player.Averaging", **config["ema"]},
         "turns": {
             "_target_": "gan_cli.method.gan.Turns",
@@ -89,22 +89,10 @@ def parts(config: Config) -> Parts:
             if lacks := [duty for duty in _DUTIES.get(name, ()) if not hasattr(made[name], duty)]:
                 problems.append(f"{name}: {spec['_target_']} has no {', '.join(lacks)}")
         except (ValueError, TypeError, ImportError) as error:
-            problems.append(f"{name}.{error}" if name in _GROUPS else str(error))
+            problems.append(f"{name}.{error}" if name in _DUTIES else str(error))
     if problems:
         raise UserMistake("\n".join(problems))
     return Parts(**made)
-
-
-_GROUPS = (
-    "dataset",
-    "model",
-    "loss",
-    "penalty",
-    "constraint",
-    "optimizer",
-    "schedule",
-    "hardware",
-)
 
 
 _DUTIES = {
@@ -115,8 +103,9 @@ _DUTIES = {
     "constraint": ("wrap", "project", "refuses"),
     "optimizer": ("lr", "d_lr", "make"),
     "schedule": ("__call__",),
+    "hardware": ("claim", "dtype", "autocast"),
 }
-"""What a component of each group must have; its protocol says what it means."""
+"""The groups, and what a component of each must have; its protocol says what it means."""
 
 
 def check(config: Config) -> list[str]:
@@ -128,9 +117,8 @@ def check(config: Config) -> list[str]:
     return []
 
 
-def session(config: Config, made: Parts) -> Session:
-    """Players, data and budget, on their device. UserMistake when parts don't go together."""
-    device = made.hardware.claim()
+def session(config: Config, made: Parts, device: torch.device) -> Session:
+    """Players, data and budget, on the device. UserMistake when parts don't go together."""
     source: Source = made.dataset.load()
     reseed(config["seed"], "weights")
     method = _game(config, made, source, device)
@@ -216,16 +204,14 @@ def _installed(name: str) -> str | None:
 def _maker(name: str, trust: tuple[str, ...]) -> Any:
     """The class behind a name in a file; no other kind of thing, and from nowhere else."""
     if target := _installed(name):
-        module, _, cls = target.rpartition(".")
-        return getattr(importlib.import_module(module), cls)
+        return _find(target)
     package = name.partition(".")[0]
     if not re.fullmatch(r"\w+(\.\w+)+", name, re.ASCII):
         raise BadFile(f"it asks for a model {name[:80]!r} that gan does not have")
     if package not in trust:
         raise BadFile(f"its model {name} is not part of gan: if you trust it, --trust {package}")
-    module, _, cls = name.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), cls)
+        found = _find(name)
     except (ImportError, AttributeError) as error:
         raise BadFile(f"its model {name} is not here: {error}") from error
     if not isinstance(found, type) or found.__module__.partition(".")[0] != package:
@@ -233,11 +219,16 @@ def _maker(name: str, trust: tuple[str, ...]) -> Any:
     return found
 
 
+def _find(target: str) -> Any:
+    """What a dotted name stands for; ImportError or AttributeError when there is no such thing."""
+    module, _, name = target.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
 def _make(spec: Config) -> Any:
     """The object that a spec names; ValueError, TypeError or ImportError as its maker raised it."""
-    module, _, name = spec["_target_"].rpartition(".")
     try:
-        _check_types(getattr(importlib.import_module(module), name), spec)
+        _check_types(_find(spec["_target_"]), spec)
     except (ImportError, AttributeError) as error:
         raise ImportError(f"_target_={spec['_target_']}: {error}") from error
     try:

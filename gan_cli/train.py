@@ -31,13 +31,13 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
     after saving when a signal asked for it, NumericalFailure and DiskFailure as they happen.
     """
     made = build.parts(config)
-    made.hardware.claim()
+    device = made.hardware.claim()
     console = Console.make()
     with ExitStack() as stack:
         run = stack.enter_context(Run.open(config, choices, overrides, argv))
         for note in (*run.notes, *run.changes):
             console.say(note)
-        session = build.session(config, made)
+        session = build.session(config, made, device)
         keeper = Keeper(run, session, config, choices)
         start = keeper.restore(console)
         _greet(console, run, session, start)
