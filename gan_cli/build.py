@@ -8,29 +8,29 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+from hydra import compose as compose_job
+from hydra import initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from gan_cli.anneal import Anneal
+from gan_cli.augment import Augment
 from gan_cli.configs import directory
 from gan_cli.constraint import Constraint
-from gan_cli.constraint.free import Free
-from gan_cli.dataset.source import Feed, Source
+from gan_cli.dynamics import Dynamics
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.fast import Hardware
-from gan_cli.loss import Loss, Unbounded
-from gan_cli.method.gan import GAN, Turns
+from gan_cli.loss import Loss
+from gan_cli.method.turns import Turns
 from gan_cli.model import Model
 from gan_cli.optimizer import Optimizer
 from gan_cli.penalty import Penalty
-from gan_cli.player import Averaging, Player
-from gan_cli.randomness import reseed
+from gan_cli.player import Averaging
 from gan_cli.schedule import Schedule
 
 Config = dict[str, Any]
@@ -43,26 +43,24 @@ class Parts:
     dataset: Any
     model: Model
     loss: Loss
-    penalty: Penalty
+    penalty: dict[str, Penalty]
     constraint: Constraint
+    augment: Augment
+    dynamics: Dynamics
     optimizer: Optimizer
     schedule: Schedule
+    anneal: Anneal
     hardware: Hardware
     averaging: Averaging
     turns: Turns
 
 
-@dataclass(frozen=True)
-class Session:
-    """All that the training loop needs."""
-
-    method: GAN
-    source: Source
-    feed: Feed
-    schedule: Schedule
-    device: torch.device
-    precision: torch.dtype
-    steps: int
+def compose(*overrides: str) -> Config:
+    """The configuration that `gan train` has under these overrides, resolved, as a plain dict."""
+    with initialize_config_dir(str(directory()), version_base=None):
+        config = compose_job("train", overrides=list(overrides))
+    plain: Config = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    return plain
 
 
 def parts(config: Config) -> Parts:
@@ -73,25 +71,30 @@ def parts(config: Config) -> Parts:
     specs = {name: config[name] for name in _DUTIES} | {
         "averaging": {"_target_": "gan_cli.player.Averaging", **config["ema"]},
         "turns": {
-            "_target_": "gan_cli.method.gan.Turns",
+            "_target_": "gan_cli.method.turns.Turns",
             "critic": config["n_critic"],
             "generator": config["n_generator"],
             "head_start_d": head_start["d"],
             "head_start_g": head_start["g"],
+            "top_k": config["top_k"],
         },
     }
+    penalties = specs.pop("penalty")
+    specs |= {f"penalty.{name}": spec for name, spec in penalties.items()}
     for name, spec in specs.items():
         if not isinstance(spec, dict) or "_target_" not in spec:
             problems.append(f"{name}: its YAML has no _target_, so nothing can be made of it")
             continue
+        group = name.partition(".")[0]
         try:
             made[name] = _make(spec)
-            if lacks := [duty for duty in _DUTIES.get(name, ()) if not hasattr(made[name], duty)]:
+            if lacks := [duty for duty in _DUTIES.get(group, ()) if not hasattr(made[name], duty)]:
                 problems.append(f"{name}: {spec['_target_']} has no {', '.join(lacks)}")
         except (ValueError, TypeError, ImportError) as error:
-            problems.append(f"{name}.{error}" if name in _DUTIES else str(error))
+            problems.append(f"{name}.{error}" if group in _DUTIES else str(error))
     if problems:
         raise UserMistake("\n".join(problems))
+    made["penalty"] = {name: made.pop(f"penalty.{name}") for name in penalties}
     return Parts(**made)
 
 
@@ -101,8 +104,11 @@ _DUTIES = {
     "loss": ("relative", "d", "g"),
     "penalty": ("every", "__call__", "refuses"),
     "constraint": ("wrap", "project", "refuses"),
+    "augment": ("__call__", "refuses"),
+    "dynamics": ("step", "refuses"),
     "optimizer": ("lr", "d_lr", "make"),
     "schedule": ("__call__",),
+    "anneal": ("over", "to"),
     "hardware": ("claim", "dtype", "autocast"),
 }
 """The groups, and what a component of each must have; its protocol says what it means."""
@@ -115,61 +121,6 @@ def check(config: Config) -> list[str]:
     except UserMistake as error:
         return str(error).splitlines()
     return []
-
-
-def session(config: Config, made: Parts, device: torch.device) -> Session:
-    """Players, data and budget, on the device. UserMistake when parts don't go together."""
-    source: Source = made.dataset.load()
-    reseed(config["seed"], "weights")
-    method = _game(config, made, source, device)
-    feed = source.open(config["batch_size"], config["seed"], device)
-    steps = budget(config, source.length)
-    if (waits := max(made.turns.head_start_d, made.turns.head_start_g)) >= steps:
-        raise UserMistake(
-            f"head_start={waits} leaves the other player none of {steps} steps: a smaller one"
-        )
-    precision = made.hardware.dtype(device)
-    return Session(method, source, feed, made.schedule, device, precision, steps)
-
-
-def _game(config: Config, made: Parts, source: Source, device: torch.device) -> GAN:
-    try:
-        g_net = made.model.generator(source.shape)
-        d_net = made.model.discriminator(source.shape)
-    except ValueError as error:
-        raise UserMistake(f"model: {error}") from error
-    held = bool(made.penalty.every) or not isinstance(made.constraint, Free)
-    if isinstance(made.loss, Unbounded) and (reason := made.loss.refuses(held)):
-        raise UserMistake(f"loss: {reason}")
-    for name, part in (("penalty", made.penalty), ("constraint", made.constraint)):
-        if reason := part.refuses(d_net):
-            raise UserMistake(f"{name}: {reason}")
-    d_net = made.constraint.wrap(d_net)
-    optimizer, precision = made.optimizer, made.hardware.autocast(device)
-    clip = config["clip_grad"]
-    averaging = made.averaging if made.averaging.half_life else None
-    G = Player(g_net.to(device), optimizer, optimizer.lr, averaging, clip, precision)
-    d_rate = optimizer.lr if optimizer.d_lr is None else optimizer.d_lr
-    D = Player(d_net.to(device), optimizer, d_rate, None, clip, precision)
-    parts = config["accumulate"]
-    return GAN(G, D, made.loss, made.penalty, made.constraint, made.turns, parts)
-
-
-def budget(config: Config, length: int | None) -> int:
-    """The number of steps that `steps`, `images` or `epochs` come to.
-
-    Images are those that D sees; an epoch is as many as there are in the data set.
-    """
-    images, epochs = config["images"], config["epochs"]
-    if images is not None and epochs is not None:
-        raise UserMistake("images and epochs both name a budget: give one of them")
-    if epochs is not None:
-        if length is None:
-            raise UserMistake("epochs has no meaning for an endless data set: steps or images")
-        images = epochs * length
-    if images is not None:
-        return max(1, math.ceil(images / (config["batch_size"] * config["n_critic"])))
-    return int(config["steps"])
 
 
 def model(name: str, args: dict[str, Any], trust: tuple[str, ...] = ()) -> Model:

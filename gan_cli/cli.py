@@ -6,6 +6,9 @@ import sys
 VERBS = {
     "train": ("gan_cli.cli_train", "train a GAN; the same command again resumes it"),
     "sample": ("gan_cli.sample", "draw samples from a run, a checkpoint or a generator file"),
+    "lab": ("gan_cli.cli_lab", "short experiments that check the theory: table, picture, verdict"),
+    "explain": ("gan_cli.cli_explain", "what an entry is: formula, paper, settings, trouble"),
+    "check": ("gan_cli.cli_check", "whether a component keeps the laws of its kind, yours too"),
     "completion": ("gan_cli.cli_complete", "print the tab completion for bash, zsh or fish"),
 }
 """What there is to do: the module whose `main(argv)` does it, and what `gan --help` says."""

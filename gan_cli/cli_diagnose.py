@@ -191,14 +191,20 @@ class _Job:
         """What is wrong with a key that isn't there; a `+` may add one to a component."""
         key, text = override.key_or_group, override.input_line
         groups = self.composer.groups
-        parent = key.rpartition(".")[0]
+        group, parent = key.partition(".")[0], key.rpartition(".")[0]
         adds = override.type in (OverrideType.ADD, OverrideType.FORCE_ADD)
-        if adds and parent.partition(".")[0] in groups and keys.look_up(default, parent)[0]:
+        grows = group in groups and _open(default, parent)
+        if adds and (grows or (group in groups and keys.look_up(default, parent)[0])):
             return None
+        if grows:
+            return f"{text}: {key} is new: +{text}"
+        near = keys.nearest(key, [*groups, *keys.KEYS, *flat(default)])
+        value = keys.shown(override.value())
+        moved = near is not None and near.partition(".")[0] == group
+        if moved and near != group and near.rpartition(".")[2] == key.rpartition(".")[2]:
+            return f"{text}: there is no {key}" + _meant([f"{near}={value}"])
         if homes := self._homes(key):
             return f"{text}: there is no {key} here; see {', '.join(homes)}"
-        value = keys.shown(override.value())
-        near = keys.nearest(key, [*groups, *keys.KEYS, *flat(default)])
         meant = [f"{near}={value}"] if near else []
         if near in groups:
             choices = self.composer.choices(near)
@@ -209,7 +215,7 @@ class _Job:
 
     def _homes(self, key: str) -> list[str]:
         """The choices of the key's group that do have it."""
-        group = key.partition(".")[0]
+        group, _, rest = key.partition(".")
         if group not in self.composer.groups:
             return []
         homes = []
@@ -220,7 +226,16 @@ class _Job:
                 continue
             if keys.look_up(config, key)[0]:
                 homes.append(f"{group}={choice}")
+            elif keys.look_up(config, f"{group}.{choice}.{rest}")[0]:
+                homes.append(f"{group}={choice} ({group}.{choice}.{rest})")
         return homes
+
+
+def _open(config: dict[str, Any], key: str) -> bool:
+    """Whether the nearest thing there is above a key is a tree that anything can be added to."""
+    while key and not keys.look_up(config, key)[0]:
+        key = key.rpartition(".")[0]
+    return keys.look_up(config, key) == (True, {}) and "." in key
 
 
 def _is_dict(override: Override) -> bool:

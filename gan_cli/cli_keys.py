@@ -52,6 +52,8 @@ KEYS = {
     "accumulate": whole(1),
     "n_critic": whole(1),
     "n_generator": whole(1),
+    "pack": whole(1),
+    "top_k": Kind("a share above 0 and up to 1", lambda v: is_number(v) and 0 < v <= 1),
     "head_start.d": whole(0),
     "head_start.g": whole(0),
     "ema.half_life": NOT_NEGATIVE,
@@ -94,6 +96,10 @@ def _together(values: dict[str, Any]) -> list[str]:
     batch, parts = values.get("batch_size"), values.get("accumulate")
     if batch and parts and parts > batch:
         problems.append(f"accumulate={parts}: a batch of {batch} has fewer parts")
+    pack = values.get("pack") or 1
+    if batch and parts and pack > 1 and batch % (pack * parts):
+        each = "batch_size" if parts == 1 else f"batch_size={batch} in {parts} parts"
+        problems.append(f"pack={pack}: {each} must be a multiple of {pack}, to be packed")
     if values.get("images") is not None and values.get("epochs") is not None:
         problems.append("images and epochs both name a budget: give one of them")
     if values.get("head_start.d") and values.get("head_start.g"):
@@ -121,6 +127,8 @@ def misfit(key: str, asked: Any, default: Any) -> str | None:
         if not isinstance(asked, dict):
             inner = ", ".join(f"{key}.{name}" for name in default if name != "_target_")
             return f"{key}={shown(asked)}: {key} has parts: {inner or 'none'}"
+        if not default:
+            return f"{key}={shown(asked)}: {key} is open: +{key}.KEY=VALUE adds to it"
         known = [f"{key}.{name}" for name in default]
         problems = [
             misfit(f"{key}.{name}", value, default[name])

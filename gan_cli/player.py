@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
+from gan_cli import memory
 from gan_cli.batch import Batch
 from gan_cli.optimizer import Optimizer
 
 Facts = dict[str, Tensor]
 """What there is to tell about a step: 0-d tensors by name, left on the device."""
+
+LossOf = Callable[[Batch], tuple[Tensor, Facts]]
+"""The loss of each sample of a batch, `(N,)`, and what there is to tell."""
 
 Precision = Callable[[], AbstractContextManager[None]]
 """Makes the context in which a network computes (autocast, or nothing)."""
@@ -69,20 +73,38 @@ class Player:
         self.images = 0
 
     def __call__(self, x: Tensor, c: Tensor | None) -> Tensor:
-        """The network's output in float32, whatever precision it computes in."""
+        """The network's output in float32 (float64 of such a network), however it computes."""
         with self.precision():
             out: Tensor = self.net(x, c)
-        return out.float()
+        return out if out.dtype == torch.float64 else out.float()
 
-    def descend(
-        self, loss: Callable[[Batch], tuple[Tensor, Facts]], batch: Batch, parts: int = 1
-    ) -> Facts:
+    @contextmanager
+    def borrow(self, weights: dict[str, Tensor]) -> Iterator[None]:
+        """Play with these weights, which can be differentiated, in place of its own.
+
+        They stand in the network itself, so that penalties meet them too.
+        """
+        places = [
+            (self.net.get_submodule(k.rpartition(".")[0]), k.rpartition(".")[2]) for k in weights
+        ]
+        own = [module._parameters[name] for module, name in places]
+        try:
+            _put(places, weights.values())
+            yield
+        finally:
+            _put(places, own)
+
+    def descend(self, loss: LossOf, batch: Batch, parts: int = 1) -> Facts:
         """One step down the gradient of the mean loss, of this player's weights alone.
 
-        `loss(part)` gives the loss of each sample `(n,)` and what there is to tell. The batch can
-        be taken in several parts, one after the other, which needs less memory for the same step.
-        Nothing is left in any `.grad`, neither here nor in the other player.
+        The batch can be taken in several parts, one after the other, which needs less memory for
+        the same step. Nothing is left in any `.grad`, neither here nor in the other player.
         """
+        gradient, facts = self.gradient(loss, batch, parts)
+        return facts | self.move(gradient, len(batch))
+
+    def gradient(self, loss: LossOf, batch: Batch, parts: int = 1) -> tuple[list[Tensor], Facts]:
+        """The gradient of the mean loss in each of this player's weights, and what was told."""
         gradient: list[Tensor] = []
         facts: Facts = {}
         for part in batch.split(parts):
@@ -92,10 +114,18 @@ class Player:
             )
             gradient = list(torch._foreach_add(gradient, share)) if gradient else list(share)
             facts = _average(facts, told, len(part) / len(batch))
-        norm = self._step(gradient, len(batch))
-        return facts | {"grad_norm": norm}
+        return gradient, facts
 
-    def _step(self, gradient: list[Tensor], images: int) -> Tensor:
+    def move(self, gradient: list[Tensor], images: int) -> Facts:
+        """One step of the optimiser along a gradient of so many images; the average follows."""
+        norm = self.push(gradient)
+        self.updates += 1
+        self.images += images
+        self._follow(images)
+        return {"grad_norm": norm}
+
+    def push(self, gradient: list[Tensor]) -> Tensor:
+        """A step of the optimiser that is counted nowhere; the gradient's norm before clipping."""
         norm = get_total_norm(gradient)
         if self.clip_grad is not None:
             gradient = list(torch._foreach_mul(gradient, (self.clip_grad / norm).clamp(max=1)))
@@ -103,9 +133,6 @@ class Player:
             weight.grad = slope
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.updates += 1
-        self.images += images
-        self._follow(images)
         return norm
 
     @torch.no_grad()
@@ -150,7 +177,7 @@ class Player:
         Raises KeyError when a tensor is missing, RuntimeError when one is not as it must be.
         """
         count = tensors[f"count_{name}"]
-        _check(f"count_{name}", count, torch.zeros(2, dtype=torch.int64))
+        memory.check(f"count_{name}", count, torch.zeros(2, dtype=torch.int64))
         self.net.load_state_dict(_under(f"{name}/", tensors), strict=True)
         if self.average is not None:
             self.average.load_state_dict(_under(f"{name}_ema/", tensors), strict=True)
@@ -160,7 +187,7 @@ class Player:
         for index, weight in enumerate(self.weights):
             for key, shaped in keys.items():
                 full = f"opt_{name}/{index}/{key}"
-                _check(full, tensors[full], weight if shaped else torch.zeros(()))
+                memory.check(full, tensors[full], weight if shaped else torch.zeros(()))
                 entries.setdefault(index, {})[key] = tensors[full]
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": entries, "param_groups": groups})
@@ -178,12 +205,9 @@ class Player:
         return {key: value.dim() == 1 for key, value in kept.items()}
 
 
-def _check(name: str, tensor: Tensor, like: Tensor) -> None:
-    """Raise RuntimeError unless a tensor has the shape and type it must have."""
-    if tensor.shape != like.shape or tensor.dtype != like.dtype:
-        raise RuntimeError(
-            f"{name} is {tensor.dtype} {tuple(tensor.shape)}, not {like.dtype} {tuple(like.shape)}"
-        )
+def _put(places: list[tuple[nn.Module, str]], weights: Iterable[Tensor | None]) -> None:
+    for (module, name), weight in zip(places, weights, strict=True):
+        module._parameters[name] = weight  # type: ignore[assignment]  # need not be a Parameter
 
 
 def _average(facts: Facts, told: Facts, share: float) -> Facts:

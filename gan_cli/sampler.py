@@ -88,8 +88,8 @@ class Sampler:
         for start in range(0, n, batch):
             stop = min(start + batch, n)
             numbers = range(start, start + _up(stop - start, EIGHT))
-            z, c = self._codes(numbers, seed).to(device), self.labels(numbers)
-            with _evaluating(self.generator):
+            z, c = self.codes(numbers, seed).to(device), self.labels(numbers)
+            with evaluating(self.generator):
                 x = self.generator(z, None if c is None else c.to(device))
             x = x[: stop - start].float().cpu()
             if not x.isfinite().all():
@@ -101,7 +101,7 @@ class Sampler:
         count = len(self.space.classes)
         return torch.tensor(numbers) % count if count else None
 
-    def _codes(self, numbers: range, seed: int) -> Tensor:
+    def codes(self, numbers: range, seed: int) -> Tensor:
         """Latent codes `(len(numbers), z_dim)`, each a function of its number and the seed."""
         first, last = numbers.start // BLOCK, (numbers.stop - 1) // BLOCK
         blocks = [
@@ -120,7 +120,7 @@ def _up(count: int, multiple: int) -> int:
 
 
 @contextmanager
-def _evaluating(net: nn.Module) -> Iterator[None]:
+def evaluating(net: nn.Module) -> Iterator[None]:
     """Evaluation mode, for as long as it lasts."""
     training = [module for module in net.modules() if module.training]
     net.eval()

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from gan_cli.build import Config, Session
+from gan_cli.build import Config
 from gan_cli.console import Console
 from gan_cli.disk import replace
 from gan_cli.log import Log
@@ -14,6 +14,7 @@ from gan_cli.plot.grid import Pixels, grid, png
 from gan_cli.plot.scatter import scatter
 from gan_cli.run import Run
 from gan_cli.sampler import Sampler
+from gan_cli.session import Session
 
 IMAGES = 64
 """Images in a grid."""

@@ -9,17 +9,17 @@ from contextlib import ExitStack
 from typing import Any
 
 import torch
-from torch import Tensor
 
 import gan_cli
 from gan_cli import build, container, state
 from gan_cli.batch import Batch
-from gan_cli.build import Config, Session
+from gan_cli.build import Config
 from gan_cli.console import Console
 from gan_cli.errors import BadFile, Stopped, UserMistake
 from gan_cli.log import Log
 from gan_cli.randomness import reseed
 from gan_cli.run import CONTROL, Run
+from gan_cli.session import Session, make
 from gan_cli.show import Show
 from gan_cli.signals import Interrupt
 
@@ -37,7 +37,7 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
         run = stack.enter_context(Run.open(config, choices, overrides, argv))
         for note in (*run.notes, *run.changes):
             console.say(note)
-        session = build.session(config, made, device)
+        session = make(config, made, device)
         keeper = Keeper(run, session, config, choices)
         start = keeper.restore(console)
         _greet(console, run, session, start)
@@ -65,7 +65,7 @@ def train(
     for step in range(start, session.steps):
         reseed(config["seed"], step)
         rates = _pace(session, step)
-        facts = method.step(_batches(session, step), step)
+        facts = session.dynamics.step(method, _batches(session, step), step)
         log.step(step + 1, facts, _counts(session) | rates)
         signum = interrupt.signum  # one that arrives from here on is met by the next step
         last = step + 1 == session.steps or signum is not None
@@ -86,7 +86,9 @@ def _batches(session: Session, step: int) -> Iterator[Batch]:
 
 
 def _pace(session: Session, step: int) -> dict[str, float]:
-    factor = session.schedule(step / session.steps)
+    progress = step / session.steps
+    session.course(progress)
+    factor = session.schedule(progress)
     players = session.method.players.items()
     return {f"learning_rate/{name.lower()}": player.pace(factor) for name, player in players}
 
@@ -121,9 +123,7 @@ class Keeper:
 
     def save(self, step: int) -> None:
         """Write the checkpoint of a step, then the generator as a file of its own."""
-        tensors: dict[str, Tensor] = {}
-        for name, player in self.session.method.players.items():
-            tensors |= player.state(name)
+        tensors = self.session.method.state()
         about = self.about | {"step": step, "images": self.session.method.images}
         kept = {
             "kind": "train",
@@ -153,8 +153,7 @@ class Keeper:
                     "the data set is not the one this run began with: put it back as it was, "
                     "or start over with fresh=true"
                 )
-            for name, player in self.session.method.players.items():
-                player.restore(name, tensors)
+            self.session.method.restore(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise BadFile(f"{found.path}: does not hold this run's players: {error}") from error
         return int(meta["step"])
@@ -166,11 +165,16 @@ def _named(config: Config, choices: dict[str, str]) -> Config:
     for key, value in config.items():
         if key in CONTROL:
             continue
-        chosen = isinstance(value, dict) and key in choices
-        named[key] = {"name": choices[key], **value} if chosen else value
-        if chosen:
-            named[key].pop("_target_", None)
+        named[key] = _classless(value)
+        if isinstance(value, dict) and "_target_" in value:
+            named[key] = {"name": choices.get(key, ""), **named[key]}
     return named
+
+
+def _classless(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: _classless(inner) for key, inner in value.items() if not key.startswith("_")}
 
 
 def _greet(console: Console, run: Run, session: Session, start: int) -> None:

@@ -25,7 +25,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "pyproject.toml", copy)
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     shown = dict(BLOCK.findall(text))
-    assert set(shown) == {"gan_cli/loss/rsgan.py", "conf/loss/rsgan.yaml"}
+    assert set(shown) == {"gan_cli/loss/squared_hinge.py", "conf/loss/squared_hinge.yaml"}
     for path, content in shown.items():
         (copy / path).write_text(content, "utf-8")
     return copy
@@ -44,13 +44,13 @@ def run(tree: Path, *command: str) -> Result:
 
 
 def test_the_laws_find_the_new_loss_and_hold(tree: Path):
-    laws = ("tests/laws", "-k", "rsgan", "-m", "not training")
+    laws = ("tests/laws", "-k", "squared_hinge", "-m", "not training")
     done = run(tree, "pytest", *laws, "-p", "no:cacheprovider", "-v")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"rsgan.* PASSED", done.stdout)) >= 5
+    assert len(re.findall(r"squared_hinge.* PASSED", done.stdout)) >= 5
 
 
 def test_the_new_loss_trains(tree: Path):
     small = ("dataset=ring", "model=mlp", "steps=2", "batch_size=8", "tensorboard=false")
-    done = run(tree, "gan_cli", "train", "loss=rsgan", *small)
+    done = run(tree, "gan_cli", "train", "loss=squared_hinge", *small)
     assert done.returncode == 0, done.stdout + done.stderr

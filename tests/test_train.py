@@ -15,7 +15,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from gan_cli import build, state, train
+from gan_cli import build, session, state, train
 from gan_cli.container import read
 from gan_cli.errors import BadFile, NumericalFailure, Stopped, UserMistake
 from gan_cli.loss.nonsaturating import NonSaturating
@@ -144,7 +144,7 @@ def test_a_data_set_that_changed_in_place_is_refused(tmp_path, monkeypatch):
         run(directory, "steps=20")
 
 
-@pytest.mark.parametrize("override", ["optimizer.lr=1e30", "penalty=gp penalty.weight=1e38"])
+@pytest.mark.parametrize("override", ["optimizer.lr=1e30", "penalty=gp penalty.gp.weight=1e38"])
 def test_numbers_that_run_away_stop_the_run_and_are_never_saved(tmp_path, override):
     directory = tmp_path / "run"
     with pytest.raises(NumericalFailure, match=r"step \d+"):
@@ -193,7 +193,7 @@ BUDGETS = [
 @pytest.mark.parametrize(("override", "steps"), BUDGETS)
 def test_budgets_in_steps_images_and_epochs(override, steps):
     config = composed(*override.split())
-    assert build.budget(config, 1797) == steps
+    assert session.budget(config, 1797) == steps
 
 
 def test_a_file_names_an_installed_model_by_its_choice_and_a_foreign_one_by_its_class():
@@ -237,10 +237,10 @@ def test_what_is_not_one_number_a_sample_is_refused():
 def test_a_component_of_ones_own_that_lacks_something_is_named():
     config = composed()
     config["loss"] = {"_target_": "gan_cli.schedule.constant.Constant"}
-    config["penalty"] = {"weight": 3}
+    config["penalty"] = {"mine": {"weight": 3}}
     assert build.check(config) == [
         "loss: gan_cli.schedule.constant.Constant has no relative, d, g",
-        "penalty: its YAML has no _target_, so nothing can be made of it",
+        "penalty.mine: its YAML has no _target_, so nothing can be made of it",
     ]
 
 

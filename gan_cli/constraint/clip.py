@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -15,7 +16,13 @@ class Clip:
     Arjovsky et al. 2017, arXiv 1701.07875, Algorithm 1, line 7: bound c = 0.01. The critic is then
     K-Lipschitz for some K that depends on its architecture alone; 'a clearly terrible way', in the
     authors' words, of keeping it so.
+
+    Needs: nothing. Made for loss=wgan, with optimizer=rmsprop and several critic steps.
+    Trouble: weights gather at the ends of the box, and D is nearly linear; deep critics vanish or
+    explode with the bound (Gulrajani et al. 2017): loss=wgan_gp.
     """
+
+    holds: ClassVar[bool] = True
 
     bound: float = 0.01
 

@@ -8,13 +8,12 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from gan_cli.dataset.source import Endless
+from gan_cli.dataset.density import EqualGaussians, check_at_least, check_positive
 
 
 @dataclass(frozen=True)
-class Ring:
+class Ring(EqualGaussians):
     """Equal Gaussians in the plane, their means evenly spaced on a circle around 0.
 
     Eight of them with radius 1 and standard deviation 0.01 are the ring of PacGAN (Lin et al. 2018,
@@ -27,36 +26,12 @@ class Ring:
     std: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.modes < 1:
-            raise ValueError(f"modes must be 1 or more, not {self.modes}")
-        for name, value in (("radius", self.radius), ("std", self.std)):
-            if not (value > 0 and math.isfinite(value)):
-                raise ValueError(f"{name} must be positive, not {value}")
-
-    def load(self) -> Endless:
-        """Endless points `(N, 2)`, without labels."""
-        return Endless(self)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(2,)."""
-        return (2,)
+        check_at_least(1, "modes", self.modes)
+        check_positive("radius", self.radius)
+        check_positive("std", self.std)
 
     @cached_property
     def means(self) -> Tensor:
         """The centres, `(modes, 2)`."""
         angle = torch.arange(self.modes) * (2 * math.pi / self.modes)
         return self.radius * torch.stack([angle.cos(), angle.sin()], 1)
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Points `(n, 2)` on the CPU, drawn with that generator alone."""
-        mode = torch.randint(self.modes, (n,), generator=generator)
-        return self.means[mode] + self.std * torch.randn(n, 2, generator=generator)
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """The exact log density, `(N, 2) -> (N,)`."""
-        means = self.means.to(x)
-        return MixtureSameFamily(
-            Categorical(logits=means.new_zeros(self.modes)),
-            Independent(Normal(means, self.std), 1),
-        ).log_prob(x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -60,8 +60,9 @@ class Source(Protocol):
         ...
 
 
-class Density(Protocol):
-    """A distribution that is known exactly."""
+@runtime_checkable
+class Distribution(Protocol):
+    """What samples can be drawn from without end; it need not have a density."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -71,6 +72,14 @@ class Density(Protocol):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Samples `(n, …)` on the CPU, drawn with that generator alone."""
         ...
+
+
+@runtime_checkable
+class Density(Distribution, Protocol):
+    """A distribution whose density is known exactly.
+
+    What is concentrated on points or lines has none: it offers no `log_prob`, and isn't a Density.
+    """
 
     def log_prob(self, x: Tensor) -> Tensor:
         """The exact log density, `(N, …) -> (N,)`."""
@@ -144,9 +153,9 @@ class _Gather:
 
 @dataclass(frozen=True, eq=False)
 class Endless:
-    """Fresh samples of a known density: batch i is drawn by (seed, i)."""
+    """Fresh samples of a known distribution: batch i is drawn by (seed, i)."""
 
-    density: Density
+    density: Distribution
     classes: tuple[str, ...] = ()
     length: None = None
     notes: tuple[str, ...] = ()
@@ -158,7 +167,7 @@ class Endless:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the density's name and parameters, in hex."""
+        """SHA-256 of the distribution's name and parameters, in hex."""
         return hashlib.sha256(repr(self.density).encode()).hexdigest()
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> Feed:
@@ -169,7 +178,7 @@ class Endless:
 class _Draw:
     where = "endless"
 
-    def __init__(self, density: Density, batch_size: int, seed: int, device: torch.device):
+    def __init__(self, density: Distribution, batch_size: int, seed: int, device: torch.device):
         self._density, self._batch_size, self._seed = density, batch_size, seed
         self._device = device
 

@@ -15,6 +15,13 @@ class Hinge:
 
     Lim and Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957, equations 16 and 17.
     At the best D the loss is 2 - 2 TV(p, q), the total variation distance.
+
+    Curves: D's loss 2 at equilibrium, between 1 and 2 on a healthy run with spectral norm, and
+        D's outputs near 0; 0 means that every sample is beyond its margin and D has stopped.
+        G's loss has no level of its own: it is minus D's output.
+    Needs: nothing, but it is at its best with a held D (it brings constraint=spectral).
+    Trouble: D's loss at 0: constraint=spectral, or penalty=r1 with a larger gamma. Fakes alike: a
+        smaller n_critic or optimizer.lr=1e-4.
     """
 
     relative: ClassVar[bool] = False

@@ -14,6 +14,12 @@ class LSGAN:
 
     Mao et al. 2017, arXiv 1611.04076, equation 2, on raw outputs (no sigmoid); a=0, b=c=1 is
     their equation 9, and b - c = 1, b - a = 2 minimises Pearson chi-squared between p+q and 2q.
+
+    Curves: D's loss 0.25 and G's 0.125 at equilibrium (a=0, b=c=1), with D's outputs near 0.5.
+        D's near 0 with G's near 0.5 means that D has won; G's gradient is then still there.
+    Needs: nothing; D's outputs are not bounded, so neither are its gradients.
+    Trouble: spikes of the loss: clip_grad=1 or a smaller optimizer.lr. D at 0 for long:
+        penalty=r1, or optimizer.d_lr=… below G's.
     """
 
     a: float = 0.0

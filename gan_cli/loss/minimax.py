@@ -16,6 +16,12 @@ class Minimax:
     Goodfellow et al. 2014, arXiv 1406.2661, equation 1; here D's output is the logit of D(x), so
     -log D = softplus(-logit) and -log(1 - D) = softplus(logit). At the best D the value is
     -2 log 2 + 2 JS(p, q); G's gradient vanishes where D is sure of its fakes.
+
+    Curves: D's loss 1.386 (2 log 2) and G's -0.693 at equilibrium; the two are no mirror images,
+        for D's has the real samples too. D's loss near 0 with G's near 0: D is sure and G has
+        stopped learning.
+    Needs: a D that is not much better than G.
+    Trouble: G's gradient vanishes (grad_norm/g near 0): loss=nonsaturating, or penalty=r1.
     """
 
     relative: ClassVar[bool] = False

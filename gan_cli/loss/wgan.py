@@ -16,6 +16,15 @@ class WGAN:
     duality). The loss alone has no bound: it needs a Lipschitz critic, by clipped weights (their
     Algorithm 1), by a penalty (Gulrajani et al. 2017, arXiv 1704.00028) or by spectral norm.
     There is no closed form of the best critic in terms of the density ratio.
+
+    Curves: minus D's loss estimates W1(p, q) times the critic's Lipschitz constant; it jumps up
+        at first, then falls towards 0 as samples get better. G's loss has no level of its own.
+        An estimate that grows without end: nothing holds the critic.
+    Needs: a critic that is held (loss=wgan brings constraint=clip, loss=wgan_gp penalty=gp), is
+        near its best (n_critic=5), and has no momentum (RMSprop, or Adam with beta1 = 0).
+    Trouble: with clipping, slow learning and all weights at the bound: loss=wgan_gp, or
+        constraint=clip with constraint.bound=… changed tenfold. The estimate oscillates: a
+        smaller optimizer.lr or a larger n_critic.
     """
 
     relative: ClassVar[bool] = False

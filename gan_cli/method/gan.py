@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from gan_cli.augment import Augment
 from gan_cli.batch import Batch
 from gan_cli.constraint import Constraint
 from gan_cli.errors import UserMistake
 from gan_cli.loss import Loss
+from gan_cli.memory import Remembers, recall
+from gan_cli.method.turns import Turns
 from gan_cli.model import Generator
 from gan_cli.penalty import Penalty, Seen
 from gan_cli.player import Facts, Player
-
-
-@dataclass(frozen=True)
-class Turns:
-    """Who moves how often: D `critic` times, then G `generator` times, a step.
-
-    `head_start_d` steps are D's alone at first, and `head_start_g` steps G's alone.
-    """
-
-    critic: int = 1
-    generator: int = 1
-    head_start_d: int = 0
-    head_start_g: int = 0
-
-    def __post_init__(self) -> None:
-        if self.critic < 1:
-            raise ValueError(f"n_critic is D's updates a step, 1 or more, not {self.critic}")
-        if self.generator < 1:
-            raise ValueError(f"n_generator is G's updates a step, 1 or more, not {self.generator}")
-        if min(self.head_start_d, self.head_start_g) < 0:
-            raise ValueError("head_start.d and head_start.g are numbers of steps, 0 or more")
-        if self.head_start_d and self.head_start_g:
-            raise ValueError("only one player can have a head start: head_start.d or head_start.g")
 
 
 class GAN:
@@ -53,8 +32,9 @@ class GAN:
         G: Player,
         D: Player,
         loss: Loss,
-        penalty: Penalty,
+        penalties: dict[str, Penalty],
         constraint: Constraint,
+        augment: Augment,
         turns: Turns,
         accumulate: int = 1,
     ):
@@ -62,10 +42,11 @@ class GAN:
             raise ValueError(f"accumulate is a number of parts, 1 or more, not {accumulate}")
         self.G, self.D = G, D
         self.z_dim = cast(Generator, G.net).z_dim
-        self.loss, self.penalty, self.constraint = loss, penalty, constraint
-        self.turns, self.accumulate = turns, accumulate
+        self.loss, self.penalties, self.constraint = loss, penalties, constraint
+        self.augment, self.turns, self.accumulate = augment, turns, accumulate
         self.players = {"G": G, "D": D}
         self.outputs: dict[str, Tensor] = {}
+        self._heard: list[tuple[Tensor, Tensor]] = []
 
     @property
     def batches_per_step(self) -> int:
@@ -96,35 +77,77 @@ class GAN:
     def d_step(self, real: Batch) -> Facts:
         """D learns to tell real from fake; G is held fixed."""
         facts = self.D.descend(self.d_loss, real, self.accumulate)
-        self.constraint.project(self.D.net)
-        return {_D.get(name, name): fact for name, fact in facts.items()}
+        self.settle()
+        return named(facts, "d")
 
     def g_step(self, real: Batch) -> Facts:
         """G learns to pass for real; D is held fixed."""
         facts = self.G.descend(self.g_loss, real, self.accumulate)
-        return {_G.get(name, name): fact for name, fact in facts.items()}
+        return named(facts, "g")
 
-    def d_loss(self, real: Batch) -> tuple[Tensor, Facts]:
-        """What D minimises on each sample, `(N,)`: its side of the game, and the penalty."""
-        with torch.no_grad():
-            fake = self.fake(real)
+    def d_loss(self, real: Batch, fake: Batch | None = None) -> tuple[Tensor, Facts]:
+        """What D minimises on each sample, `(N,)`: its side of the game, and the penalties."""
+        if fake is None:
+            with torch.no_grad():
+                fake = self.fake(real)
+        real, fake = self.look(real), self.look(fake)
         d_real, d_fake = self.judge(real), self.judge(fake)
         game = _each(self.loss, self.loss.d(d_real, d_fake), real)
         facts = {"loss": game.mean(), "D/real": d_real.mean(), "D/fake": d_fake.mean()}
-        self.outputs = {"D/real": d_real.detach(), "D/fake": d_fake.detach()}
-        every = self.penalty.every
-        if every and self.D.updates % every == 0:
-            paid = self.penalty(Seen(self.D.net, real, fake, d_real, d_fake))
-            game = game + every * _each(self.penalty, paid, real)
-            facts["penalty"] = paid.mean()
+        self._heard.append((d_real.detach(), d_fake.detach()))
+        for name, penalty in self.penalties.items():
+            if self.D.updates % penalty.every == 0:
+                paid = penalty(Seen(self.D.net, real, fake, d_real, d_fake))
+                game = game + penalty.every * _each(penalty, paid, real)
+                facts[f"penalty/{name}"] = paid.mean()
         return game, {name: fact.detach() for name, fact in facts.items()}
 
     def g_loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """What G minimises on each sample, `(N,)`."""
-        fake = self.fake(real)
-        d_real = self.judge(real) if self.loss.relative else None
-        game = _each(self.loss, self.loss.g(d_real, self.judge(fake)), real)
-        return game, {"loss": game.mean().detach()}
+        d_fake = self.judge(self.look(self.fake(real)))
+        d_real = self.judge(self.look(real)) if self.loss.relative else None
+        game = _each(self.loss, self.loss.g(d_real, d_fake), real)
+        facts = {"loss": game.mean().detach()}
+        return self.turns.best(game, d_fake), facts
+
+    def settle(self) -> None:
+        """After D's move: its constraint holds again, and what D said is remembered."""
+        self.constraint.project(self.D.net)
+        real, fake = (torch.cat(outputs) for outputs in zip(*self._heard, strict=True))
+        self.outputs = {"D/real": real, "D/fake": fake}
+        self._heard.clear()
+        for component in self.memories.values():
+            component.remember(real, fake)
+
+    def forget(self) -> None:
+        """What D said since its last move was said of a trial, and counts for nothing."""
+        self._heard.clear()
+
+    @property
+    def memories(self) -> dict[str, Remembers]:
+        """The components with a state of their own, by name."""
+        parts = {"loss": self.loss} | {f"penalty_{n}": p for n, p in self.penalties.items()}
+        return {name: part for name, part in parts.items() if isinstance(part, Remembers)}
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on, as named tensors."""
+        tensors: dict[str, Tensor] = {}
+        for name, player in self.players.items():
+            tensors |= player.state(name)
+        for name, part in self.memories.items():
+            tensors |= {f"memory_{name}/{key}": value for key, value in part.memory.items()}
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what `state` gave; KeyError and RuntimeError where it can't be."""
+        for name, player in self.players.items():
+            player.restore(name, tensors)
+        for name, part in self.memories.items():
+            recall(f"memory_{name}", part, tensors)
+
+    def look(self, batch: Batch) -> Batch:
+        """What D gets to see of a batch."""
+        return Batch(self.augment(batch.x), batch.c)
 
     def fake(self, like: Batch) -> Batch:
         """As many samples from G, under the same conditions."""
@@ -147,5 +170,6 @@ def _each(source: object, values: Tensor, batch: Batch) -> Tensor:
     return values
 
 
-_D = {"loss": "loss/d", "grad_norm": "grad_norm/d"}
-_G = {"loss": "loss/g", "grad_norm": "grad_norm/g"}
+def named(facts: Facts, player: str) -> Facts:
+    """Facts with the player's name behind those that both players have."""
+    return {f"{k}/{player}" if k in ("loss", "grad_norm") else k: v for k, v in facts.items()}

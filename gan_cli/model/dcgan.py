@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.model import IMAGE_NORMS, Generator, Shape, check_at_least, check_choice
+from gan_cli.model.stddev import statistic
+from gan_cli.model.stride import Up, down
 
 
 @dataclass(frozen=True)
@@ -19,18 +21,21 @@ class DCGAN:
     end, batch norm in both but not at their ends. The image is halved (rounding up) until its
     shorter side is 7 or less, and twice at least from 8 pixels on: four times for 64×64, as in
     the paper, twice for 28×28. `width` is the number of channels next to the image; it doubles
-    with each halving.
+    with each halving. With `minibatch_std`, D's last layer also gets how much that many samples
+    differ (Karras et al. 2017, arXiv 1710.10196).
     """
 
     z_dim: int = 100
     width: int = 64
     g_norm: str = "batch"
     d_norm: str = "batch"
+    minibatch_std: int = 0
 
     def __post_init__(self) -> None:
         check_at_least(1, z_dim=self.z_dim, width=self.width)
         check_choice("g_norm", self.g_norm, IMAGE_NORMS)
         check_choice("d_norm", self.d_norm, IMAGE_NORMS)
+        statistic(self.minibatch_std)
 
     def generator(self, shape: Shape) -> Generator:
         """G, `(N, z_dim) -> (N, C, H, W)`."""
@@ -41,18 +46,13 @@ class DCGAN:
         return DCGANDiscriminator(self, shape)
 
 
-def halvings(shape: Shape) -> list[tuple[int, int]]:
-    """Heights and widths from the image down to the smallest feature map."""
+def check_image(shape: Shape) -> None:
+    """Raise ValueError unless a sample is an image that can be halved."""
     if len(shape) != 3:
         raise ValueError(f"dcgan draws images, and a sample here has shape {shape}: model=mlp")
     _, height, width = shape
     if min(height, width) < 4:
         raise ValueError(f"dcgan needs images of 4×4 or more, not {height}×{width}: model=mlp")
-    sizes = [(height, width)]
-    twice = 2 if min(height, width) >= 8 else 1
-    while len(sizes) <= twice or min(sizes[-1]) > 7:
-        sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
-    return sizes
 
 
 @torch.no_grad()
@@ -66,33 +66,13 @@ def init(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
-class DCGANGenerator(Generator):
+class DCGANGenerator(Up):
     """G: a small map of many channels, doubled in size until it is an image."""
 
     def __init__(self, size: DCGAN, shape: Shape):
-        super().__init__()
-        self.z_dim = size.z_dim
-        self.sizes = halvings(shape)[::-1]
-        ups = len(self.sizes) - 1
-        widths = [size.width * 2 ** (ups - 1 - i) for i in range(ups)]
-        self.base = (widths[0], *self.sizes[0])
-        norm = IMAGE_NORMS[size.g_norm]
-        bias = isinstance(norm(1), nn.Identity)
-        self.first = nn.Linear(size.z_dim, widths[0] * self.base[1] * self.base[2], bias=bias)
-        self.hidden = nn.ModuleList(nn.Sequential(norm(w), nn.ReLU()) for w in widths)
-        outs = [*widths[1:], shape[0]]
-        self.up = nn.ModuleList(
-            nn.ConvTranspose2d(w, out, 4, 2, 1, bias=bias or i == ups - 1)
-            for i, (w, out) in enumerate(zip(widths, outs, strict=True))
-        )
+        check_image(shape)
+        super().__init__(size.z_dim, size.width, size.g_norm, shape)
         self.apply(init)
-
-    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """Images in [-1, 1], `(N, z_dim) -> (N, C, H, W)`."""
-        x: Tensor = self.first(z).unflatten(1, self.base)
-        for hidden, up, (height, width) in zip(self.hidden, self.up, self.sizes[1:], strict=True):
-            x = up(hidden(x))[..., :height, :width]
-        return x.tanh()
 
 
 class DCGANDiscriminator(nn.Module):
@@ -100,25 +80,13 @@ class DCGANDiscriminator(nn.Module):
 
     def __init__(self, size: DCGAN, shape: Shape):
         super().__init__()
-        sizes = halvings(shape)
-        norm = IMAGE_NORMS[size.d_norm]
-        layers: list[nn.Module] = []
-        channels = shape[0]
-        for index in range(len(sizes) - 1):
-            out = size.width * 2**index
-            bias = index == 0 or isinstance(norm(1), nn.Identity)
-            layers += [
-                nn.Conv2d(channels, out, 4, 2, 1, bias=bias),
-                norm(out) if index else nn.Identity(),
-                nn.LeakyReLU(0.2),
-            ]
-            channels = out
-        self.layers = nn.Sequential(*layers)
-        halves = len(sizes) - 1
-        self.last = nn.Linear(channels * (shape[1] >> halves) * (shape[2] >> halves), 1)
+        check_image(shape)
+        self.layers, values = down(size.width, size.d_norm, shape)
+        self.spread = nn.Sequential(*statistic(size.minibatch_std))
+        self.last = nn.Linear(values + len(self.spread), 1)
         self.apply(init)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Raw outputs, `(N, C, H, W) -> (N,)`."""
-        out: Tensor = self.last(self.layers(x).flatten(1))
+        out: Tensor = self.last(self.spread(self.layers(x).flatten(1)))
         return out.squeeze(1)

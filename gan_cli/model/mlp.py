@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from gan_cli.model import VECTOR_NORMS, Generator, Shape, check_at_least, check_choice
+from gan_cli.model.stddev import statistic
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class MLP:
     """Fully connected G and D for samples of any shape, as in the first GAN.
 
     Goodfellow et al. 2014, arXiv 1406.2661, section 5; here with ReLU in G, leaky ReLU in D, and
-    tanh at the end of a G of images. PyTorch's own initialisation.
+    tanh at the end of a G of images. PyTorch's own initialisation. With `minibatch_std`, D's last
+    layer also gets how much that many samples differ (Karras et al. 2017, arXiv 1710.10196).
     """
 
     z_dim: int = 64
@@ -23,11 +25,13 @@ class MLP:
     depth: int = 3
     g_norm: str = "none"
     d_norm: str = "none"
+    minibatch_std: int = 0
 
     def __post_init__(self) -> None:
         check_at_least(1, z_dim=self.z_dim, width=self.width, depth=self.depth)
         check_choice("g_norm", self.g_norm, VECTOR_NORMS)
         check_choice("d_norm", self.d_norm, VECTOR_NORMS)
+        statistic(self.minibatch_std)
 
     def generator(self, shape: Shape) -> Generator:
         """G, `(N, z_dim) -> (N, *shape)`."""
@@ -70,7 +74,8 @@ class MLPDiscriminator(nn.Module):
             norm = VECTOR_NORMS[size.d_norm](size.width) if index else nn.Identity()
             layers += [nn.Linear(width, size.width), norm, nn.LeakyReLU(0.2)]
             width = size.width
-        self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
+        layers += (spread := statistic(size.minibatch_std))
+        self.layers = nn.Sequential(*layers, nn.Linear(width + len(spread), 1))
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Raw outputs, `(N, *shape) -> (N,)`."""

@@ -38,3 +38,9 @@ def check_betas(betas: tuple[float, ...]) -> None:
     """Raise ValueError unless these are two decay rates in [0, 1)."""
     if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
         raise ValueError(f"betas are two numbers in [0, 1), not {list(betas)}")
+
+
+def check_decay(weight_decay: float) -> None:
+    """Raise ValueError for a negative weight decay."""
+    if weight_decay < 0:
+        raise ValueError(f"weight_decay can't be negative: {weight_decay}")

@@ -15,6 +15,11 @@ class SGD:
     """Gradient descent with optional momentum, as Algorithm 1 of Goodfellow et al. 2014 has it.
 
     arXiv 1406.2661; the plain dynamics that the theory of convergence speaks of.
+
+    Needs: a rate that fits the network: gradients are taken as long as they are.
+
+    Trouble: deep networks hardly move, or run away: `optimizer=adam`. In a game it cycles where a
+    single player would settle: `dynamics=extragradient`, `optimizer=optimistic_sgd`, `penalty=r1`.
     """
 
     lr: float = 0.01

@@ -1,10 +1,10 @@
-"""Penalties: what D pays for being steep."""
+"""Penalties: what D pays besides the game, most often for being steep."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +27,18 @@ class Seen:
 
 
 class Penalty(Protocol):
-    """What D pays besides the game, per sample."""
+    """What D pays besides the game, per sample.
+
+    Nothing of it reaches G: the fakes are taken as they are. The mean over the batch is what D
+    pays, so one that looks at D's weights alone charges every sample the same.
+    """
+
+    holds: ClassVar[bool]
+    """Whether D is bounded by it, as a loss without a minimum needs."""
 
     @property
     def every(self) -> int:
-        """Paid every so many D updates, times that number (0: never)."""
+        """Paid every so many D updates, times that number."""
         ...
 
     def __call__(self, seen: Seen) -> Tensor:
@@ -54,6 +61,17 @@ def slope(D: Critic, x: Tensor, c: Tensor | None) -> Tensor:
     return gradient.flatten(1).norm(dim=1)
 
 
+def each(like: Tensor) -> Tensor:
+    """A number from U(0, 1) for each sample, to be multiplied with it: `(N, …) -> (N, 1, …)`."""
+    return torch.rand(len(like), *[1] * (like.dim() - 1), device=like.device, dtype=like.dtype)
+
+
+def between(seen: Seen) -> Tensor:
+    """Places uniform on the line between each real sample and a fake one, `(N, …)`."""
+    real, fake = seen.real.x, seen.fake.x
+    return real + each(real) * (fake - real)
+
+
 def check_weight(every: int, **weights: float) -> None:
     """Raise ValueError for a negative weight, or an interval that is none."""
     for name, weight in weights.items():
@@ -64,10 +82,16 @@ def check_weight(every: int, **weights: float) -> None:
 
 
 def sees_other_samples(D: nn.Module) -> str | None:
-    """The refusal of a D with batch norm, in which a sample's output depends on its neighbours."""
-    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in D.modules()):
-        return (
-            "a penalty on D's gradient needs a critic whose samples do not see each other, "
-            "and batch norm mixes them: model.d_norm=layer (or group, instance, none)"
-        )
+    """The refusal of a D in which a sample's output depends on its neighbours."""
+    for module in D.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            return (
+                "a penalty on D's gradient needs a critic whose samples do not see each other, "
+                "and batch norm mixes them: model.d_norm=layer (or group, instance, none)"
+            )
+        if getattr(module, "crosses_samples", False):
+            return (
+                "a penalty on D's gradient needs a critic whose samples do not see each other, "
+                "and packing judges several at once: pack=1"
+            )
     return None

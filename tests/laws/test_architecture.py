@@ -20,21 +20,28 @@ Wrong = Iterator[tuple[int, str]]
 Rule = Callable[[Module], Wrong]
 
 LAYERS = (  # bottom first; imports point down, never up, never across between pieces of a layer
-    ("errors", "batch", "randomness", "strict", "configs", "dist"),
-    ("loss", "penalty", "constraint", "optimizer", "schedule", "dataset", "model", "plot", "disk"),
+    ("errors", "batch", "memory", "randomness", "strict", "configs", "dist", "theory"),
+    ("loss", "penalty", "constraint", "optimizer", "schedule", "dataset", "model", "augment")
+    + ("plot", "disk"),
     ("player", "container", "record", "rows"),
     ("method",),
+    ("dynamics", "anneal"),
     ("run", "state", "console", "fast", "signals"),
     ("build", "log"),
-    ("generators",),
+    ("generators", "session"),
     ("sampler",),
+    ("toy",),
     ("show", "draw"),
     ("train", "sample"),
+    ("laws", "lab"),
     ("cli",),
     ("__main__",),
 )
-PAPERS = {"loss", "penalty", "constraint", "optimizer", "schedule", "model", "player", "method"}
-CITED = {"loss", "penalty", "constraint"}
+PAPERS = {
+    *("loss", "penalty", "constraint", "optimizer", "schedule", "augment"),
+    *("model", "player", "method", "dynamics"),
+}  # fmt: skip
+CITED = {"loss", "penalty", "constraint", "augment", "dynamics"}
 START = {"gan_cli/__init__.py", "gan_cli/__main__.py", "gan_cli/cli.py"}  # what `gan --help` loads
 
 LIBRARIES = {  # who may import what
@@ -45,7 +52,9 @@ LIBRARIES = {  # who may import what
     "torch.utils.tensorboard": ("log",),
     "torch.distributed": ("dist",),
     "PIL": ("dataset", "plot"),
-    "matplotlib": ("dataset", "plot"),
+    "matplotlib": ("dataset", "plot", "lab"),
+    "ot": ("theory",),
+    "scipy": ("theory",),
     "pickle": (),
 }
 CALLS = {  # who may call what

@@ -23,7 +23,7 @@ GAMES = (
     + [f"schedule={name}" for name in entries("schedule")]
     + [
         "penalty=r1",
-        "penalty.every=3 penalty=r1",
+        "penalty.r1.every=3 penalty=r1",
         "head_start.d=12",
         "n_critic=3",
         "ema.half_life=0",

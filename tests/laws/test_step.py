@@ -7,26 +7,31 @@ import copy
 import pytest
 import torch
 
-from gan_cli import build
+from gan_cli import build, session
 from gan_cli.batch import Batch
-from gan_cli.method.gan import GAN, Turns
+from gan_cli.errors import UserMistake
+from gan_cli.method.gan import GAN
+from gan_cli.method.turns import Turns
 from gan_cli.player import Averaging, Player
 from gan_cli.randomness import reseed
 from tests.conftest import entries
-from tests.games import composed
+from tests.games import composed, part
 
 SHAPE = (1, 8, 8)
 
 
 def game(*overrides: str, averaging: Averaging | None = None) -> GAN:
-    config = composed("model=mlp", "model.width=16", "model.depth=2", *overrides)
+    config = composed(*overrides, "model.width=16")
+    if "dcgan" in config["model"]["_target_"]:  # what brings no model of its own
+        config = composed("model=mlp", "model.width=16", "model.depth=2", *overrides)
     made = build.parts(config)
     reseed("game")
     G = made.model.generator(SHAPE)
-    D = made.constraint.wrap(made.model.discriminator(SHAPE))
+    D = made.constraint.wrap(session.d_net_of(config, made, SHAPE))
     players = [Player(net, made.optimizer, made.optimizer.lr, averaging) for net in (G, D)]
     parts = config["accumulate"]
-    return GAN(*players, made.loss, made.penalty, made.constraint, made.turns, parts)
+    rules = (made.loss, made.penalty, made.constraint, made.augment, made.turns)
+    return GAN(*players, *rules, parts)
 
 
 def batches(n: int = 1, size: int = 8) -> list[Batch]:
@@ -96,10 +101,13 @@ def test_both_cannot_have_a_head_start():
         Turns(head_start_d=1, head_start_g=1)
 
 
-@pytest.mark.parametrize("loss", entries("loss"))
+ALONE = [name for name in entries("loss") if not hasattr(part("loss", name), "crosses")]
+
+
+@pytest.mark.parametrize("loss", ALONE)
 def test_a_batch_in_parts_is_the_same_step(loss):
     """Gradient accumulation costs memory, not truth."""
-    plain = (f"loss={loss}", "penalty=none", "constraint=free", "optimizer=sgd")
+    plain = (f"loss={loss}", "penalty=none", "constraint=clip", "optimizer=sgd")
     whole, parted = game(*plain), game(*plain, "accumulate=3")
     (real,) = batches(size=9)
     for gan in (whole, parted):
@@ -111,8 +119,8 @@ def test_a_batch_in_parts_is_the_same_step(loss):
 
 
 def test_lazy_penalties_are_due_every_so_many_updates_at_that_weight():
-    gan = game("penalty=r1", "penalty.every=4")
-    paid = ["penalty" in gan.d_step(batches()[0]) for _ in range(9)]
+    gan = game("penalty=r1", "penalty.r1.every=4")
+    paid = ["penalty/r1" in gan.d_step(batches()[0]) for _ in range(9)]
     assert paid == [step % 4 == 0 for step in range(9)]
     (real,) = batches()
     gan.D.updates = 0
@@ -121,7 +129,8 @@ def test_lazy_penalties_are_due_every_so_many_updates_at_that_weight():
     gan.D.updates = 1
     reseed(3)
     game_alone, _ = gan.d_loss(real)
-    assert (lazy - game_alone).mean().item() == pytest.approx(4 * facts["penalty"].item(), rel=1e-4)
+    paid = 4 * facts["penalty/r1"].item()
+    assert (lazy - game_alone).mean().item() == pytest.approx(paid, rel=1e-4)
 
 
 def test_clip_grad_bounds_the_step():
@@ -170,3 +179,35 @@ def test_states_round_trip_and_a_missing_tensor_is_named():
             with pytest.raises((KeyError, RuntimeError)) as caught:
                 other.restore(name, {k: v for k, v in state.items() if k != key})
             assert key.split("/", 1)[-1].rsplit("/")[-1] in str(caught.value)
+
+
+def test_top_k_learns_from_what_d_likes_most():
+    """Sinha et al. 2020: the others of the batch give G no gradient, and the mean is theirs."""
+    losses = torch.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    liked = torch.tensor([0.0, 9.0, -3.0, 5.0])
+    kept = Turns(top_k=0.5).best(losses, liked)
+    assert kept.mean().item() == pytest.approx((2 + 4) / 2)
+    (slope,) = torch.autograd.grad(kept.mean(), losses)
+    assert slope.tolist() == [0, 0.5, 0, 0.5]
+    assert Turns().best(losses, liked) is losses
+
+
+@pytest.mark.parametrize("share", [0.0, 1.1])
+def test_top_k_is_a_share(share):
+    with pytest.raises(ValueError, match="top_k"):
+        Turns(top_k=share)
+
+
+def test_a_packed_d_judges_groups_and_its_batches_must_divide():
+    gan = game("pack=2")
+    facts = gan.d_step(batches()[0])
+    assert facts["loss/d"].isfinite()
+    real, fake = gan.outputs["D/real"], gan.outputs["D/fake"]
+    for said in (real, fake):
+        assert torch.equal(said[0::2], said[1::2])
+        assert said.unique().numel() == 4
+
+
+def test_a_penalty_on_the_slope_of_each_sample_is_refused_where_samples_are_packed():
+    with pytest.raises(UserMistake, match="pack"):
+        game("pack=2", "penalty=r1")

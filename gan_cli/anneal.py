@@ -1,0 +1,147 @@
+"""Annealing: numbers of a configuration that change over a run, all along one curve."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gan_cli.errors import UserMistake
+from gan_cli.method.gan import GAN
+
+Put = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Anneal:
+    """Numbers go from where they are to `to` along half a cosine, over a share of the run.
+
+    `to` mirrors the tree of the configuration: {penalty: {r1: {gamma: 0.005}}}. R3GAN anneals the
+    weights of its penalties, Adam's beta2, the learning rate and the half-life of the average
+    together (Huang et al. 2024, arXiv 2501.05441, appendix).
+    """
+
+    over: float = 1.0
+    to: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.over <= 1:
+            raise ValueError(f"over is a share of the run, above 0 and up to 1, not {self.over}")
+
+    def share(self, progress: float) -> float:
+        """How far the numbers are on their way, from 0 to 1."""
+        return (1 - math.cos(math.pi * min(1.0, progress / self.over))) / 2
+
+
+class Course:
+    """The numbers of one run that change, from their first to their last values."""
+
+    def __init__(self, anneal: Anneal, config: dict[str, Any], gan: GAN):
+        self.anneal = anneal
+        self.ends: list[tuple[Any, Any, Put]] = []
+        for key, last in leaves(anneal.to):
+            first = _first(config, key)
+            if not _alike(first, last):
+                raise UserMistake(f"anneal.to.{key}={last}: {key} is {first}, and can't become it")
+            put = _put(gan, key, last)
+            try:
+                put(last)
+            except (TypeError, ValueError) as error:
+                raise UserMistake(f"anneal.to.{key}: {error}") from error
+            put(tuple(first) if isinstance(first, list) else first)
+            self.ends.append((first, last, put))
+
+    def __call__(self, progress: float) -> None:
+        """Give every number its value at progress in [0, 1]."""
+        share = self.anneal.share(progress)
+        for first, last, put in self.ends:
+            put(_between(first, last, share))
+
+
+def leaves(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """The dotted keys of a tree, and their values."""
+    found: list[tuple[str, Any]] = []
+    for name, value in tree.items():
+        inner = isinstance(value, dict)
+        found += leaves(value, f"{prefix}{name}.") if inner else [(f"{prefix}{name}", value)]
+    return found
+
+
+def _first(config: dict[str, Any], key: str) -> Any:
+    value: Any = config
+    for name in key.split("."):
+        if not isinstance(value, dict) or name not in value:
+            raise UserMistake(f"anneal.to.{key}: there is no {key} in this run")
+        value = value[name]
+    return value
+
+
+def _alike(first: Any, last: Any) -> bool:
+    if isinstance(first, list) and isinstance(last, list) and len(first) == len(last):
+        return all(map(_alike, first, last))
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in (first, last))
+
+
+def _between(first: Any, last: Any, share: float) -> Any:
+    if isinstance(first, list):
+        return tuple(_between(a, b, share) for a, b in zip(first, last, strict=True))
+    return (1 - share) * first + share * last
+
+
+def _put(gan: GAN, key: str, last: Any) -> Put:
+    """How the number of that key is set; UserMistake when it can't change, or not to `last`."""
+    parts: dict[str, Any] = {
+        "loss": gan.loss,
+        "augment": gan.augment,
+        "constraint": gan.constraint,
+        **{f"penalty.{n}": penalty for n, penalty in gan.penalties.items()},
+    }
+    owner, _, attribute = key.rpartition(".")
+    if owner in parts:
+        return _field(parts[owner], key, attribute, last)
+    setters: dict[str, Put] = {
+        "optimizer.lr": lambda value: _rate(
+            gan, ("G",) if gan.D.recipe.d_lr else ("G", "D"), value
+        ),
+        "optimizer.d_lr": lambda value: _rate(gan, ("D",), value),
+        "optimizer.betas": lambda value: _betas(gan, value),
+        "ema.half_life": lambda value: _half_life(gan, value),
+        "top_k": lambda value: _turns(gan, value),
+    }
+    if key not in setters:
+        can = ", ".join([*setters, *(f"{part}.…" for part in parts)])
+        raise UserMistake(f"anneal.to.{key}: {key} can't change during a run; what can: {can}")
+    if recipe := {"optimizer": gan.G.recipe}.get(owner):
+        _field(recipe, key, attribute, last)
+    return setters[key]
+
+
+def _field(part: Any, key: str, attribute: str, last: Any) -> Put:
+    """Sets a field of a component of this run, frozen for everybody else."""
+    try:
+        dataclasses.replace(part, **{attribute: last})
+    except (TypeError, ValueError) as error:
+        raise UserMistake(f"anneal.to.{key}: {error}") from error
+    return lambda value: object.__setattr__(part, attribute, value)
+
+
+def _rate(gan: GAN, players: tuple[str, ...], value: float) -> None:
+    for name in players:
+        gan.players[name].lr = value
+
+
+def _betas(gan: GAN, value: tuple[float, float]) -> None:
+    for player in gan.players.values():
+        for group in player.optimizer.param_groups:
+            group["betas"] = value
+
+
+def _half_life(gan: GAN, value: float) -> None:
+    if gan.G.averaging is not None:
+        gan.G.averaging = dataclasses.replace(gan.G.averaging, half_life=value)
+
+
+def _turns(gan: GAN, value: float) -> None:
+    gan.turns = dataclasses.replace(gan.turns, top_k=value)

@@ -1,0 +1,304 @@
+"""`gan explain`: what an entry of conf/ is, from its YAML and docstring. No torch is imported."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from gan_cli import cli_docs as docs
+from gan_cli.cli_entry import Entry, Setting, Shelf
+from gan_cli.cli_page import Page
+from gan_cli.errors import UserMistake
+
+FORMULAS = {"D minimises": "d", "G minimises": "g"}
+"""The methods of a loss whose docstrings begin with a formula."""
+
+Rows = list[tuple[str, str]]
+"""Two columns: what is typed, and what it is."""
+
+GROUPS = {
+    "experiment": "Results we stand by: a whole command under one name.",
+    "hardware": "Device, precision and threads.",
+    "anneal": "What changes over a run, and to what.",
+}
+"""Groups whose entries have no package of their own to say what they are."""
+
+
+@dataclass
+class Explained:
+    """What there is to tell: a title, paragraphs, and labelled rows under them."""
+
+    title: str
+    source: str = ""
+    text: list[str] = field(default_factory=list)
+    rows: dict[str, str | Rows] = field(default_factory=dict)
+    lines: int = 2
+    """Of each row of a listing, at most."""
+
+
+def main(argv: list[str]) -> int:
+    """Run `gan explain` with these arguments. Raises GanError."""
+    asked = _parser().parse_args(argv)
+    shelf = Shelf.of(asked.config_dir)
+    found = [one for word in asked.words for one in explain(shelf, word)]
+    write = markdown if asked.format == "markdown" else write_page  # argparse knows the choices
+    write(found or [groups(shelf)])
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserMistake(f"gan explain: {message}; gan explain --help lists what there is")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="gan explain",
+        description="What an entry is: formula, paper, settings, curves, needs and trouble.",
+        epilog="gan explain loss=wgan_gp   gan explain loss   gan explain loss=mine.MyLoss",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("words", nargs="*", metavar="GROUP=NAME", help="entries, groups, keys, or your own classes")
+    add("--config-dir", "-cd", metavar="DIR", help="a directory with entries of your own")
+    add("--format", choices=("text", "markdown"), default="text", help="how it is written (text)")
+    return parser
+
+
+def explain(shelf: Shelf, word: str) -> list[Explained]:
+    """What a word of the command line stands for; UserMistake with the nearest if for nothing."""
+    group, equals, value = word.partition("=")
+    known = shelf.groups()
+    if equals and group in known:
+        names = [name.strip() for name in value.strip("[]").split(",") if name.strip()]
+        return [_one(shelf, group, name) for name in names or [value]]
+    if word in known:
+        return [listing(shelf, word)]
+    if homes := [home for home in known if word in shelf.names(home)]:
+        return [entry(shelf, shelf.read(home, word)) for home in homes]
+    root = shelf.root()
+    if keys := [setting for key, setting in root.items() if f"{key}.".startswith(f"{group}.")]:
+        return [_keys(group, keys)]
+    typed = [f"{home}={name}" for home in known for name in shelf.names(home)]
+    near = _nearest(word if equals else group, [*known, *(typed if equals else []), *root])
+    if not equals and not near:
+        near = _nearest(word, [name.partition("=")[2] for name in typed])
+    raise UserMistake(
+        f"{word}: there is no such thing to explain; "
+        + (f"did you mean {near}?" if near else f"one of {', '.join(known)}")
+    )
+
+
+def _one(shelf: Shelf, group: str, name: str) -> Explained:
+    names = shelf.names(group)
+    if name in names:
+        return entry(shelf, shelf.read(group, name))
+    if "." in name:
+        return own(group, name)
+    near = _nearest(name, names)
+    hint = f"did you mean {group}={near}?" if near else f"one of {', '.join(names)}"
+    raise UserMistake(f"{group}={name}: there is no such {group}; {hint}")
+
+
+def _nearest(word: str, candidates: list[str]) -> str | None:
+    from gan_cli.cli_keys import nearest
+
+    return nearest(word, candidates)
+
+
+def groups(shelf: Shelf) -> Explained:
+    """Every group, with the number of its entries."""
+    rows = [(f"{group:12} {len(shelf.names(group)):2}", _about(group)) for group in shelf.groups()]
+    found = Explained("What there is to choose from", "gan explain GROUP or GROUP=NAME")
+    found.rows[""] = rows
+    return found
+
+
+def _about(group: str) -> str:
+    said = docs.package(f"gan_cli.{group}").partition(": ")
+    return GROUPS.get(group) or _capital(said[2] or said[0])
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def listing(shelf: Shelf, group: str) -> Explained:
+    """The entries of a group, in one line each."""
+    found = Explained(group, f"gan explain {group}=NAME", [_about(group)], lines=1)
+    found.rows[""] = [(name, summary(shelf, group, name)) for name in shelf.names(group)]
+    return found
+
+
+def summary(shelf: Shelf, group: str, name: str) -> str:
+    """What an entry is, in one line.
+
+    The first line of its class; of a variant, its own comment or what it sets differently.
+    """
+    said = shelf.read(group, name)
+    doc = docs.read(said.targets[0]) if said.targets else None
+    original = _original(said)
+    if doc is None or (original != name and said.header):
+        return said.header
+    differs = _differs(shelf, said, original)
+    return f"{group}={original} with {differs}" if differs else doc.summary
+
+
+def _original(said: Entry) -> str:
+    """The entry of which this one is a variant: that of its class's module; maybe itself."""
+    return said.targets[0].split(".")[-2] if said.targets and "." in said.targets[0] else said.name
+
+
+def _differs(shelf: Shelf, said: Entry, original: str) -> str:
+    """What a variant sets differently."""
+    if original == said.name or original not in shelf.names(said.group):
+        return ""
+    usual = {_leaf(s.key): s.value for s in shelf.read(said.group, original).settings}
+    mine = {_leaf(s.key): s.value for s in said.settings}
+    return ", ".join(f"{key}={value}" for key, value in mine.items() if usual.get(key) != value)
+
+
+def _leaf(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def entry(shelf: Shelf, said: Entry) -> Explained:
+    """All that is known of an entry."""
+    found = Explained(said.typed, ", ".join(said.targets))
+    described = [doc for target in said.targets if (doc := docs.read(target))]
+    for doc in described:
+        found.text += [text for text in (doc.summary, *doc.text) if text]
+    if not found.text and said.header:
+        found.text = [said.header]
+    elif said.header:
+        found.rows["Note"] = _capital(said.header)
+    if not said.targets and said.commands:
+        found.rows["Run"] = [(command, "") for command in said.commands]
+    original = _original(said)
+    if differs := _differs(shelf, said, original):
+        found.rows["Variant"] = f"{said.group}={original} with {differs}"
+    _describe(found, described)
+    _cite(found, said.header)
+    found.rows["Settings"] = [(f"{s.key}={s.value}", s.comment) for s in said.settings]
+    found.rows["Brings"] = _brings(shelf, said)
+    for doc in described:
+        found.rows |= doc.labels
+    found.rows["Brought by"] = ", ".join(shelf.brought_by(said.group, said.name))
+    found.rows["See also"] = ", ".join(_relatives(shelf, said))
+    return found
+
+
+def own(group: str, target: str) -> Explained:
+    """A class of the user's, by its dotted name."""
+    doc = docs.read(target)
+    if doc is None:
+        module, _, name = target.rpartition(".")
+        path = docs.find(module)
+        lacks = f"{path} has no class {name}" if path else f"there is no module {module} here"
+        raise UserMistake(f"{group}={target}: {lacks}")
+    found = Explained(f"{group}={target}", str(docs.find(target.rpartition(".")[0])))
+    found.text = [text for text in (doc.summary, *doc.text) if text]
+    _describe(found, [doc])
+    _cite(found)
+    found.rows["Settings"] = [
+        (f"{key}={value}" if value else key, "" if value else "to be given")
+        for key, value in doc.arguments.items()
+    ]
+    found.rows |= doc.labels
+    found.rows["To check"] = f"`gan check {group}={target}`"
+    found.rows["To train"] = (
+        f"a file `{group}/NAME.yaml` in a directory of yours, with `_target_: {target}` and every "
+        f"setting, and then `gan train {group}=NAME --config-dir DIRECTORY`"
+    )
+    return found
+
+
+def _describe(found: Explained, described: list[docs.Doc]) -> None:
+    """The two lines of a loss."""
+    for label, method in FORMULAS.items():
+        said = [text for doc in described if (text := doc.methods.get(method))]
+        found.rows[label] = "; ".join(said)
+
+
+def _cite(found: Explained, *more: str) -> None:
+    """The sources, with their links."""
+    papers = docs.cited([*found.text, *more])
+    found.rows["Papers" if len(papers) > 1 else "Paper"] = [
+        (
+            f"{paper.who}, {paper.place}" if paper.place else paper.who,
+            f"https://arxiv.org/abs/{paper.arxiv}" if paper.arxiv else "",
+        )
+        for paper in papers
+    ]
+
+
+def _brings(shelf: Shelf, said: Entry) -> Rows:
+    """Its companions and the keys of the root it sets, each with what it is."""
+    rows = []
+    for typed in said.brings:
+        group, _, names = typed.partition("=")
+        each = [name for name in re.split(r"[\[\],\s]+", names) if name in shelf.names(group)]
+        rows.append((typed, "; ".join(summary(shelf, group, name) for name in each)))
+    root = shelf.root()
+    for setting in said.sets:
+        known = root.get(setting.key, Setting("", ""))
+        rows.append((f"{setting.key}={setting.value}", setting.comment or known.comment))
+    return rows
+
+
+def _relatives(shelf: Shelf, said: Entry) -> list[str]:
+    """The entries of the group that make the same classes."""
+    others = [name for name in shelf.names(said.group) if name != said.name and said.targets]
+    return [
+        f"{said.group}={name}"
+        for name in others
+        if shelf.read(said.group, name).targets == said.targets
+    ]
+
+
+def _keys(group: str, keys: list[Setting]) -> Explained:
+    from gan_cli.cli_keys import KEYS
+
+    wants = {key: kind.wants for key, kind in KEYS.items()}
+    about = {s.key: "; ".join(filter(None, (s.comment, wants.get(s.key)))) for s in keys}
+    found = Explained(group, "a key of conf/train.yaml")
+    found.rows[""] = [(f"{setting.key}={setting.value}", about[setting.key]) for setting in keys]
+    return found
+
+
+def write_page(found: list[Explained]) -> None:
+    """For a terminal."""
+    page = Page.make()
+    for one in found:
+        page.title(one.title, one.source)
+        for text in one.text:
+            page.text(text)
+        for label, body in one.rows.items():
+            if not body:
+                continue
+            if label not in list(FORMULAS)[1:]:  # they stand together
+                page.lines.append("")
+            if label:
+                page.row(label, page.words(body) if isinstance(body, str) else page.table(body))
+            elif not isinstance(body, str):
+                page.lines += [f"  {line}" for line in page.table(body, hang=2, most=one.lines)]
+    page.show()
+
+
+def markdown(found: list[Explained]) -> None:
+    """For a document."""
+    page = Page(width=100)
+    for one in found:
+        page.lines += [f"## `{one.title}`" if "=" in one.title else f"## {one.title}", ""]
+        page.lines += [part for text in one.text for part in (text, "")]
+        for label, body in one.rows.items():
+            head = f"**{label}.** " if label else ""
+            if isinstance(body, str):
+                page.lines += [head + body, ""] if body else []
+            elif body:
+                page.lines += [head.strip(), ""] if head else []
+                page.lines += [f"- `{left}`{': ' if right else ''}{right}" for left, right in body]
+                page.lines.append("")
+    page.show()

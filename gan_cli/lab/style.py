@@ -1,0 +1,121 @@
+"""How the laboratory's pictures look, and how they become files."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from gan_cli.plot.grid import Pixels
+
+GROUND, PANEL, LINES = "#0e1016", "#14161e", "#242834"
+TEXT, BRIGHT = "#8a90a2", "#e8eaf2"
+REAL, FAKE, JUDGE = "#7fd3ff", "#ffb454", "#ff6b8b"
+"""The data, what G makes, and what D says."""
+
+COLOURS = ("#7fd3ff", "#ffb454", "#ff6b8b", "#9ee493", "#c3a6ff", "#f5e663", "#5be0c2", "#b0b6c8")
+"""One for each curve of many."""
+
+DPI = 110
+
+
+def figure(
+    rows: int, columns: int, size: tuple[float, float], title: str, words: str = ""
+) -> tuple[Figure, list[Axes]]:
+    """A dark figure of `rows × columns` panels, each `size` inches, and the panels row by row.
+
+    `title` stands above, and `words`, smaller, below it.
+    """
+    width, height = columns * size[0], rows * size[1] + 0.75
+    drawn = Figure(figsize=(width, height), dpi=DPI, facecolor=GROUND, layout="constrained")
+    FigureCanvasAgg(drawn)
+    top = 1 - 0.72 / height
+    drawn.get_layout_engine().set(rect=(0.005, 0.005, 0.99, top - 0.005), w_pad=0.07, h_pad=0.07)  # type: ignore[union-attr, call-arg]
+    left = 0.14 / width
+    drawn.text(left, 1 - 0.14 / height, title, color=BRIGHT, size=15, weight="bold", va="top")
+    drawn.text(left, 1 - 0.45 / height, words, color=TEXT, size=10, va="top")
+    panels = [drawn.add_subplot(rows, columns, index + 1) for index in range(rows * columns)]
+    for panel in panels:
+        dress(panel)
+    return drawn, panels
+
+
+def dress(panel: Axes) -> None:
+    """Give a panel the laboratory's colours."""
+    panel.set_facecolor(PANEL)
+    panel.grid(color=LINES, linewidth=0.8)
+    panel.set_axisbelow(True)
+    panel.spines[:].set_visible(False)
+    panel.tick_params(length=0, labelsize=8.5, labelcolor=TEXT, which="both")
+    panel.xaxis.label.set(color=TEXT, size=9.5)
+    panel.yaxis.label.set(color=TEXT, size=9.5)
+
+
+def head(panel: Axes, text: str, words: str = "", colour: str = BRIGHT) -> None:
+    """A panel's title, and a few words at its right."""
+    panel.set_title(text, color=colour, size=10.5, loc="left", pad=6)
+    panel.set_title(words, color=TEXT, size=9, loc="right", pad=6)
+
+
+def legend(panel: Axes, place: str = "best", columns: int = 1) -> None:
+    """The names of a panel's curves."""
+    shown = panel.legend(
+        loc=place,
+        ncols=columns,
+        fontsize=8.5,
+        frameon=True,
+        facecolor=PANEL,
+        edgecolor="none",
+        framealpha=0.8,
+        labelcolor=BRIGHT,
+    )
+    shown.set_zorder(20)
+
+
+def legend_below(drawn: Figure, panel: Axes, columns: int) -> None:
+    """The names of a panel's curves below the whole figure, where the panels share them."""
+    drawn.legend(
+        *panel.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=9,
+        frameon=False,
+        labelcolor=BRIGHT,
+    )
+
+
+def pixels(drawn: Figure) -> Pixels:
+    """The figure as it is now, `(height, width, 3)`."""
+    canvas: FigureCanvasAgg = drawn.canvas  # type: ignore[assignment]
+    canvas.draw()  # type: ignore[no-untyped-call]
+    shot: Pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
+    return shot
+
+
+def png(drawn: Figure) -> bytes:
+    """The figure as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(pixels(drawn)).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def film(frames: list[Pixels], milliseconds: int = 80, rest: int = 1500) -> bytes:
+    """The frames as an animated WebP file without end; the last one rests a while."""
+    file = io.BytesIO()
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    times = [milliseconds] * (len(frames) - 1) + [rest]
+    first.save(
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=times,
+        loop=0,
+        quality=72,
+        method=4,
+    )
+    return file.getvalue()

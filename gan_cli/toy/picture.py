@@ -1,0 +1,114 @@
+"""A look at a game, drawn; and told in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from gan_cli.dataset.density import Modal
+from gan_cli.loss import Loss
+from gan_cli.plot.grid import Pixels
+from gan_cli.plot.line import Line, line
+from gan_cli.plot.plane import Plane, plane
+from gan_cli.toy.cells import Array
+from gan_cli.toy.law import Law
+from gan_cli.toy.measure import Look, Solved, is_logit
+from gan_cli.toy.modes import from_nearest
+
+POINTS = 2500
+"""Samples of G in a picture of the plane."""
+
+
+def picture(look: Look, law: Law, loss: Loss, title: str) -> Pixels:
+    """The game as a figure, with its numbers in words above it."""
+    logit = is_logit(loss)
+    said = _probability(look.field.outputs) if logit else look.field.outputs
+    best = _best(look, law, loss, logit)
+    text = words(look.numbers, look)
+    if law.cells.axes == 1:
+        return line(_line(look, law, said, best, logit), title, text)
+    left, right, bottom, top = law.cells.frame
+    field = look.field
+    drawn = Plane(
+        frame=(left, right, bottom, top),
+        p=law.drawn,
+        d=said,
+        best=best,
+        probability=logit,
+        made=look.x[:POINTS],
+        pushed=field.pushed,
+        push=field.push,
+        close=_close(look, law),
+    )
+    return plane(drawn, title, text)
+
+
+def words(numbers: dict[str, float], look: Look) -> str:
+    """The numbers that matter most, in a line."""
+    parts = [f"JS {numbers['js']:.3f}"]
+    if "js_by_d" in numbers:
+        parts[0] += f" (D finds {numbers['js_by_d']:.3f})"
+    for name, label in (("w1", "W₁"), ("sliced_w1", "sliced W₁")):
+        if name in numbers:
+            parts.append(f"{label} {numbers[name]:.3f}")
+    if "w1_by_d" in numbers:
+        parts[-1] += f" (D finds {numbers['w1_by_d']:.3f}, largest slope {numbers['slope']:.2g})"
+    if found := look.modes:
+        parts.append(f"{found.found} of {found.count} modes")
+        parts.append(
+            f"{found.share:.1%} of samples within 3σ (a perfect sampler: {found.perfect:.1%})"
+        )
+    return "   ·   ".join(parts)
+
+
+def _line(look: Look, law: Law, said: Array, best: Array | None, logit: bool) -> Line:
+    x = law.cells.centres[:, 0]
+    places = look.field.cells.centres[:, 0]
+    z, label = _codes(look)
+    return Line(
+        x=x,
+        p=law.drawn / law.cells.volume,
+        q=look.q / law.cells.volume,
+        d=np.interp(x, places, said),
+        best=best,
+        probability=logit,
+        bandwidth=law.blur,
+        z=z,
+        made=look.x[:, 0],
+        z_label=label,
+    )
+
+
+def _close(look: Look, law: Law) -> Array | None:
+    if not isinstance(law.data, Modal):
+        return None
+    x = torch.from_numpy(look.x[:POINTS])
+    return from_nearest(x, law.data.means, law.data.std).numpy()
+
+
+def _codes(look: Look) -> tuple[Array, str]:
+    """Each code as one number: itself, or how far along the direction that tells most of x."""
+    z, x = look.z.astype(np.float64), look.x[:, 0]
+    if z.shape[1] == 1:
+        return z[:, 0], "z is one number: G folds and stretches a line"
+    onto, *_ = np.linalg.lstsq(z, x - x.mean(), rcond=None)
+    along = z @ onto / max(float(np.linalg.norm(onto)), 1e-30)
+    return along, f"z of {z.shape[1]} numbers, seen along the direction that tells most of x"
+
+
+def _probability(output: Array) -> Array:
+    return torch.from_numpy(output).sigmoid().numpy()
+
+
+def _best(look: Look, law: Law, loss: Loss, logit: bool) -> Array | None:
+    """What the best D says in each cell; NaN where fewer than one sample in N would be."""
+    if not isinstance(loss, Solved):
+        return None
+    p, q = law.masses, look.q
+    scale = (law.blur / law.cells.width) ** law.cells.axes
+    known = (p + q) * law.n * scale * 6 > 1
+    ratio = torch.from_numpy(np.log(np.where(known, p, 1) + 1e-12) - np.log(q + 1e-12))
+    said = loss.optimal(ratio)
+    if logit:
+        said = said.sigmoid()
+    return np.where(known, said.numpy(), np.nan)
