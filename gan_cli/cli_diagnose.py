@@ -200,8 +200,8 @@ class _Job:
             return f"{text}: {key} is new: +{text}"
         near = keys.nearest(key, [*groups, *keys.KEYS, *flat(default)])
         value = keys.shown(override.value())
-        moved = near is not None and near.partition(".")[0] == group
-        if moved and near != group and near.rpartition(".")[2] == key.rpartition(".")[2]:
+        same = near is not None and near.rpartition(".")[2] == key.rpartition(".")[2]
+        if same and near in flat(default) and str(near).partition(".")[0] == group:
             return f"{text}: there is no {key}" + _meant([f"{near}={value}"])
         if homes := self._homes(key):
             return f"{text}: there is no {key} here; see {', '.join(homes)}"

@@ -74,7 +74,8 @@ class Page:
 
         A left cell that is far longer than the others has its line to itself.
         """
-        half = (self.width - hang) // 2
+        longest = max((len(word) for _, right in rows for word in right.split()), default=0)
+        half = min((self.width - hang) // 2, self.width - hang - longest - 2)
         wide = max((len(left) for left, _ in rows if len(left) <= half), default=0)
         lines: list[str] = []
         for left, right in rows:

@@ -103,6 +103,10 @@ class Log:
         for step, numbers in zip(steps, facts, strict=True):
             _refuse_not_finite(step.step, numbers)
 
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Puts numbers that belong to a step alone on TensorBoard."""
+        self._show(step, lambda to: [to.scalar(name, v) for name, v in values.items()])
+
     def images(self, step: int, grid: np.ndarray) -> None:
         """Puts a grid `(H, W, C)` of uint8 on TensorBoard."""
         self._show(step, lambda to: [to.image("samples", grid, dataformats="HWC")])

@@ -15,6 +15,8 @@ from gan_cli.plot.scatter import scatter
 from gan_cli.run import Run
 from gan_cli.sampler import Sampler
 from gan_cli.session import Session
+from gan_cli.toy.law import Law, lawful
+from gan_cli.toy.watch import Watch
 
 IMAGES = 64
 """Images in a grid."""
@@ -24,27 +26,38 @@ POINTS = 2000
 
 
 class Show:
-    """Draws the samples of a fixed noise: as a file, on TensorBoard, and on the terminal."""
+    """Draws the samples of a fixed noise: as a file, on TensorBoard, and on the terminal.
+
+    Where the law of the data is known, on a line or in the plane, the whole game is drawn and
+    measured instead. Nothing that training draws or computes depends on it.
+    """
 
     def __init__(self, run: Run, session: Session, config: Config, console: Console, log: Log):
         self.run, self.session, self.config = run, session, config
         self.console, self.log = console, log
         run.samples.mkdir(exist_ok=True)
-        source = session.source
-        self.sampler = Sampler(session.method.generator, source.shape)
+        source, game = session.source, session.method
+        self.sampler = Sampler(game.generator, source.shape)
+        law = lawful(source)
+        self.watch = law and Watch(
+            self.sampler, game.D.net, game.loss, Law(law, config["seed"]), run.dir
+        )
         self.draw = self.grid if len(source.shape) == 3 else self.scatter
 
     def __call__(self, step: int, last: bool) -> None:
         """Show the samples at this step, and at the last one sum the run up."""
-        picture = self.draw()
+        picture, numbers = self.watch(step) if self.watch else (self.draw(), {})
         replace(self.run.samples / f"step-{step:08d}.png", png(picture, {"step": str(step)}))
         self.log.images(step, picture)
         self.log.histograms(step, self.session.method.outputs)
+        self.log.scalars(step, {f"toy/{name}": value for name, value in numbers.items()})
         if self.config["preview"]:
             self.console.say(f"samples at step {step}")
             self.console.preview(self.glimpse(picture))
         if last:
-            self.log.hparams(self.config, {"step": step})
+            self.log.hparams(self.config, {"step": step} | numbers)
+        if self.watch and step == self.session.steps:
+            self.console.say(self.watch.end(step))
 
     def grid(self) -> Pixels:
         """Images side by side."""
@@ -52,12 +65,14 @@ class Show:
 
     def glimpse(self, picture: Pixels) -> Pixels:
         """What a terminal has room for: two rows of the images, or all of the points."""
-        if len(self.sampler.space.shape) < 3:
-            return picture
-        return grid(self.sampler.sample(16, self.config["seed"]), columns=8)
+        shape = self.sampler.space.shape
+        if len(shape) == 3:
+            return grid(self.sampler.sample(16, self.config["seed"]), columns=8)
+        return self.scatter() if shape[0] > 1 else picture
 
     def scatter(self) -> Pixels:
-        """Points of the generator over points of the data."""
+        """Points of the generator over points of the data, by their first two coordinates."""
         batches = math.ceil(POINTS / self.config["batch_size"])
         real = torch.cat([self.session.feed(i).x.cpu() for i in range(batches)])
-        return scatter(self.sampler.sample(POINTS, self.config["seed"]), real[:POINTS])
+        points = self.sampler.sample(POINTS, self.config["seed"])
+        return scatter(points[:, :2], real[:POINTS, :2])

@@ -35,9 +35,9 @@ class Lipschitz:
     Wasserstein-1 distance itself, from below. Orthogonal matrices by Cayley's map (PyTorch's
     parametrisation), in place of the paper's Björck iterations.
 
-    Needs: a fully connected D without any normalisation (model=mlp or mlp_toy). Made for
-    loss=wgan; a D step takes longer, with the cube of the width. With hardware.precision of 16
-    bits the bound is as good as 16 bits are.
+    Needs: a fully connected D without any normalisation (it brings model=mlp; model=mlp_toy is
+    faster on points). Made for loss=wgan. A D step takes longer, with the cube of the width; in
+    half precision the bound is as good as 16 bits are.
     Trouble: outputs differ by no more than samples do, so losses that want large outputs
     (nonsaturating, hinge) are bounded from below by the data's size: loss=wgan.
     """
@@ -68,7 +68,8 @@ class Lipschitz:
             if (bare or owns) and not isinstance(module, _KNOWN):
                 name = type(module).__name__
                 return (
-                    f"D must be fully connected to be held by construction, not {name}: model=mlp"
+                    f"D must be fully connected to be held by construction, and has a {name}: "
+                    "model=mlp model.minibatch_std=0"
                 )
         return None
 

@@ -18,7 +18,7 @@ PANEL = 2.0
 NODES = 8
 """Gauss-Legendre nodes on each piece."""
 
-CHUNK = 1024
+CHUNK = 256
 """Points whose density is computed at once, to bound the memory it takes."""
 
 

@@ -26,13 +26,13 @@ class Unrolled:
     Needs: a D that can be differentiated twice. A step of G costs about 2·`steps` more of D's. A
     batch in parts (`accumulate`) looks ahead in each part by itself.
 
-    Trouble: if it changes nothing, D hardly moves in its steps ahead: `dynamics.lr=1.0`; if G's
-    gradient explodes, too far: `dynamics.lr=0.01` or `dynamics.steps=1`. Too slow:
-    `penalty=r1` or `pack=2` against collapsed modes.
+    Trouble: if it changes nothing, D hardly moves in its steps ahead: `dynamics.lr=0.03`; if
+    `grad_norm/g` explodes, too far: `dynamics.lr=0.001` or `dynamics.steps=1`. Against collapsed
+    modes at less cost: `penalty=r1`, `pack=2`.
     """
 
     steps: int = 5
-    lr: float = 0.1
+    lr: float = 0.01
 
     def __post_init__(self) -> None:
         if self.steps < 0:

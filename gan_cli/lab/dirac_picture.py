@@ -12,7 +12,6 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from gan_cli.lab import style
-from gan_cli.plot.grid import Pixels
 
 Path = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 """(θ, ψ) step by step, `(steps + 1, 2)`."""
@@ -59,21 +58,15 @@ def portraits(shown: Sequence[Portrait]) -> bytes:
 def film_of(shown: Sequence[Portrait], frames: int = 60) -> bytes:
     """The simultaneous games as they go, more and more steps a frame, as an animated WebP."""
     drawn, panels = _stage(shown)
-    ground: Pixels = style.pixels(drawn)
-    canvas = drawn.canvas
-    region = canvas.copy_from_bbox(drawn.bbox)  # type: ignore[attr-defined]
-    last = len(shown[0].simultaneous) - 1
-    steps = np.unique(np.geomspace(1, last + 1, frames).round().astype(int))
-    shots = [ground]
-    for step in steps:
-        canvas.restore_region(region)  # type: ignore[attr-defined]
+    stage = style.Stage(drawn)
+    last = len(shown[0].simultaneous)
+    shots = [stage.shot()]
+    for step in np.unique(np.geomspace(1, last, frames).round().astype(int)):
         for panel, portrait in zip(panels, shown, strict=False):
-            artists = _trail(panel, portrait.simultaneous, step)
-            artists += panel.plot(*portrait.simultaneous[step - 1], "o", color="#ffe08a", ms=6)
-            for artist in artists:
-                panel.draw_artist(artist)
-                artist.remove()
-        shots.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())  # type: ignore[attr-defined]
+            end = panel.plot(*portrait.simultaneous[step - 1], "o", color="#ffe08a", ms=6)
+            stage.draw(panel, *_trail(panel, portrait.simultaneous, step), *end)
+        stage.draw(panels[0], style.note(panels[0], f"step {step - 1}"))
+        shots.append(stage.shot())
     return style.film(shots)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -59,6 +60,13 @@ def head(panel: Axes, text: str, words: str = "", colour: str = BRIGHT) -> None:
     """A panel's title, and a few words at its right."""
     panel.set_title(text, color=colour, size=10.5, loc="left", pad=6)
     panel.set_title(words, color=TEXT, size=9, loc="right", pad=6)
+
+
+def note(panel: Axes, text: str) -> Artist:
+    """A few words in a panel's upper right corner."""
+    return panel.text(
+        0.97, 0.95, text, color=TEXT, size=9, ha="right", va="top", transform=panel.transAxes
+    )
 
 
 def legend(panel: Axes, place: str = "best", columns: int = 1) -> None:
@@ -119,3 +127,25 @@ def film(frames: list[Pixels], milliseconds: int = 80, rest: int = 1500) -> byte
         method=4,
     )
     return file.getvalue()
+
+
+class Stage:
+    """A figure whose panels are drawn once, with artists that change from shot to shot."""
+
+    def __init__(self, drawn: Figure):
+        pixels(drawn)
+        self._drawn = drawn
+        self._canvas: FigureCanvasAgg = drawn.canvas  # type: ignore[assignment]
+        self._ground = self._canvas.copy_from_bbox(drawn.bbox)  # type: ignore[no-untyped-call]
+
+    def draw(self, panel: Axes, *artists: Artist) -> None:
+        """Put artists of a panel into the next shot alone."""
+        for artist in artists:
+            panel.draw_artist(artist)
+            artist.remove()
+
+    def shot(self) -> Pixels:
+        """The picture with what was drawn; then the stage is empty again."""
+        taken: Pixels = np.asarray(self._canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
+        self._canvas.restore_region(self._ground)  # type: ignore[no-untyped-call]
+        return taken

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -80,9 +80,11 @@ def raised(error: Exception) -> Verdict:
     place = f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}" if theirs else ""
     told = f"{type(error).__name__}: {first}" if first else type(error).__name__
     line = theirs[-1].line if theirs else ""
-    fix = f"the line `{line}` in {place}" if line else place
+    fix = f"the line `{line}` in {place}" if line else PROTOCOL
     return Verdict(False, seen=told, expected="an answer", fix=fix)
 
+
+PROTOCOL = "gan_cli/GROUP/__init__.py says what is called, and with what"
 
 _LAWS = Path(__file__).parent
 _TORCH = str(Path(torch.__file__).parent)
@@ -94,10 +96,6 @@ def nothing_asked(why: str) -> Verdict:
 
 
 def number(value: SupportsFloat) -> str:
-    """A number in a verdict: four digits at most."""
-    return f"{float(value):.4g}"
-
-
-def numbers(values: Iterable[SupportsFloat]) -> str:
-    """Numbers in a verdict, each distinct one once."""
-    return ", ".join(dict.fromkeys(map(number, values)))
+    """A number in a verdict: four digits at most, and 0 for what rounding leaves of it."""
+    plain = float(value.detach() if isinstance(value, torch.Tensor) else value)
+    return "0" if abs(plain) < 1e-12 else f"{plain:.4g}"

@@ -12,6 +12,9 @@ from gan_cli.laws import Law, Verdict, law, nothing_asked, number
 Density = Any
 """A data set with `shape` and `sample(n, generator)`, and `log_prob(x)` where it is known."""
 
+BUDGET = 40_000
+"""Cells where samples are, about."""
+
 UNKNOWN = nothing_asked("its density is not known: it has no log_prob")
 HIGH = nothing_asked("it has more than two dimensions")
 
@@ -101,9 +104,7 @@ def agrees(density: Density) -> Verdict:
             seen=f"{number(told.mean())} at 20000 of them",
             fix="sample and log_prob are of one and the same distribution",
         )
-    return Verdict(
-        True, seen=f"mean log density {number(told.mean())}, ∫ p log p {number(expected)}"
-    )
+    return Verdict(True, seen=f"{number(told.mean())}, and ∫ p log p is {number(expected)}")
 
 
 def _density(density: Density, x: Tensor) -> Tensor:
@@ -111,7 +112,9 @@ def _density(density: Density, x: Tensor) -> Tensor:
 
 
 def cells(density: Density) -> tuple[Tensor, Tensor]:
-    """Centres and volumes of cells that cover the line or plane: small where samples are.
+    """A place in each of the cells that cover the line or plane, and their volumes.
+
+    They are small where samples are.
 
     `(M, d), (M,)`.
     """
@@ -120,19 +123,25 @@ def cells(density: Density) -> tuple[Tensor, Tensor]:
     low, high = x.min(0).values, x.max(0).values
     margin = 0.25 * (high - low) + 1e-3 * (1 + x.abs().max())
     low, size = low - margin, high - low + 2 * margin
-    coarse, fine = (2000, 50) if d == 1 else (96, 16)
+    coarse, fine = (2000, 50) if d == 1 else (80, 16)
     index = ((x - low) / size * coarse).long().clamp(0, coarse - 1)
     full = torch.zeros([coarse] * d, dtype=torch.bool)
     full[tuple(index.T)] = True
     for axis in range(d):  # and their neighbours, where the density may end
         full = full | full.roll(1, axis) | full.roll(-1, axis)
+    fine = max(2, min(fine, int((BUDGET / int(full.sum())) ** (1 / d))))
     rough, dense = (~full).nonzero(), full.nonzero()
-    steps = torch.cartesian_prod(*[(torch.arange(fine) + 0.5) / fine] * d).reshape(-1, d)
-    inner = (dense[:, None, :] + steps).reshape(-1, d)
-    centres = torch.cat([rough + 0.5, inner]).double() / coarse * size + low
+    steps = torch.cartesian_prod(*[torch.arange(fine)] * d).reshape(-1, d)
+    inner = (dense[:, None, :] * fine + steps).reshape(-1, d)
+    places = torch.cat([_within(rough) / coarse, _within(inner) / (coarse * fine)])
     cell = (size / coarse).prod()
     volume = torch.cat([cell.expand(len(rough)), (cell / fine**d).expand(len(inner))])
-    return centres, volume
+    return places * size + low, volume
+
+
+def _within(index: Tensor) -> Tensor:
+    """A place in each cell, drawn: so edges of a density are met as often as they should be."""
+    return index + torch.rand(index.shape, dtype=torch.float64)
 
 
 LAWS: tuple[Law, ...] = (shape, deterministic, integrates, agrees)

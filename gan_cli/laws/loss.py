@@ -240,7 +240,7 @@ def optimum(loss: Loss) -> Verdict:
                 return Verdict(
                     False,
                     expected=f"no D has less than {number(least)}, the loss of `optimal`",
-                    seen=f"{number(value)} with the outputs {_list(other)} instead of {_list(best)}",
+                    seen=f"{number(value)} with outputs {_list(other)} in place of {_list(best)}",
                     fix="optimal(log p/q) is where the derivative of p d_real + q d_fake is 0",
                 )
     return Verdict(True, seen=f"{number(least)} at the best, no less in 120 others")

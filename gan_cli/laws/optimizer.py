@@ -37,7 +37,7 @@ def downhill(optimizer: Optimizer) -> Verdict:
             seen=number(end),
             fix="a step goes against the gradient in `weight.grad`",
         )
-    return Verdict(True, seen=f"from 5 to {number(end)} in 100 steps at 0.01")
+    return Verdict(True, seen=f"from 5 to {number(end)} in 100 steps")
 
 
 @law("it takes the rate it is given")
@@ -95,17 +95,18 @@ def continued(optimizer: Optimizer) -> Verdict:
             fix="what it remembers is in `self.state[weight]`, as tensors of the weight's shape "
             "or of none",
         )
-    return Verdict(True, seen="six steps are three and three, bit for bit")
+    return Verdict(True, seen="6 steps are 3 and 3, bit for bit")
 
 
 @law("impossible rates are refused")
 def refused(optimizer: Optimizer) -> Verdict:
     """lr=-1, lr=0 and d_lr=-1 raise ValueError."""
-    if not is_dataclass(optimizer) or isinstance(optimizer, type):
+    recipe: object = optimizer
+    if not is_dataclass(recipe) or isinstance(recipe, type):
         return nothing_asked("it is no dataclass")
     for change in ({"lr": -1.0}, {"lr": 0.0}, {"d_lr": -1.0}):
         try:
-            replace(optimizer, **change)
+            replace(recipe, **change)
         except ValueError:
             continue
         told = ", ".join(f"{key}={value:g}" for key, value in change.items())

@@ -122,7 +122,7 @@ def per_sample(penalty: Penalty) -> Verdict:
                     seen=f"{told}",
                     fix="no .mean() and no .sum() over samples; norms over flatten(1), dim=1",
                 )
-    return Verdict(True, seen="batches of 1, 2 and 64, of points and images")
+    return Verdict(True, seen="1, 2 or 64 points or images")
 
 
 @law("a linear critic pays for its slope alone")
@@ -152,7 +152,7 @@ def linear(penalty: Penalty) -> Verdict:
                 fix="the norm is over everything in a sample: gradient.flatten(1).norm(dim=1)",
             )
     told = [f"{number(of_slope(penalty, s, 1))} at {s:g}" for s in (0.0, 1.0, 2.0)]
-    return Verdict(True, seen=f"{', '.join(told)}, for 1, 2 or 64 samples")
+    return Verdict(True, seen=", ".join(told))
 
 
 def _mistake(penalty: Penalty) -> str:
@@ -274,7 +274,7 @@ def flat(penalty: Penalty) -> Verdict:
             seen=f"{number(far / near)} times as dear",
             fix=".square() of the norm (or of its distance from the target)",
         )
-    return Verdict(True, seen=f"least at slope {at:.3g}, where a critic pays {number(least)}")
+    return Verdict(True, seen=f"least at slope {at:.3g}: {number(least)}")
 
 
 def _least(pays: Callable[[float], float]) -> tuple[float, float]:
@@ -323,7 +323,7 @@ def again(penalty: Penalty) -> Verdict:
             seen=number(told.view(-1)[row]),
             fix="autograd.grad(…, create_graph=True), and nothing detached behind it",
         )
-    return Verdict(True, seen="D's weights get its gradient, to 1e-4")
+    return Verdict(True, seen="to 1e-4, in float64")
 
 
 @law("nobody is paid")

@@ -55,11 +55,24 @@ class Selective(Protocol):
         ...
 
 
+@runtime_checkable
 class Solved(Protocol):
     """A loss whose best D is known in closed form."""
 
     def optimal(self, log_ratio: Tensor) -> Tensor:
         """The output of the best D where log p/q is `log_ratio`, `(N,) -> (N,)`."""
+        ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A loss that is a divergence at its best D."""
+
+    measures: ClassVar[str]
+    """The divergence by its short name: js, tv, w1."""
+
+    def divergence(self, d_loss: float) -> float:
+        """The divergence that a mean loss of D comes to; of the best D, the true one."""
         ...
 
 

@@ -26,14 +26,15 @@ class FGAN:
     loss.saturating=true.
 
     Curves: -loss/d climbs from 0 to the divergence as D learns, then falls to 0 with G; for `gan`
-      loss/d ends at 1.386 (log 4), for tv it never leaves [-1, 0], for js [-1.386, 0]. A loss/d
-      that dives without end: D has found data where there are no fakes (kl, pearson, jeffreys).
+      loss/d ends at 1.386 (log 4). It can't fall below -1 for tv, -1.386 for js, -2 for hellinger.
+      A loss/d that dives without end: D has found data where there are no fakes (kl, pearson,
+      jeffreys) or fakes where there are no data (reverse_kl, neyman, jeffreys).
     Needs: overlap of data and fakes for kl, pearson, jeffreys, neyman, reverse_kl: these are
       infinite without. js, gan, hellinger and tv are bounded and stand anything.
     Trouble: exploding G with reverse_kl, neyman or hellinger: g_f falls exponentially; take
       loss.saturating=true, clip_grad=1.0 or a smaller optimizer.lr. No gradient with
-      loss.saturating=true and a sure D (js, gan, tv, kl): loss.saturating=false. An unsteady D:
-      penalty=r1.
+      loss.saturating=true and a sure D (js, gan, tv, kl): loss.saturating=false; with pearson
+      fakes below -2 are even pushed away. An unsteady D: penalty=r1.
     """
 
     divergence: str = "kl"

@@ -25,6 +25,7 @@ class Hinge:
     """
 
     relative: ClassVar[bool] = False
+    measures: ClassVar[str] = "tv"
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """max(0, 1 - D(x)) + max(0, 1 + D(G(z))), `(N,), (N,) -> (N,)`."""
@@ -37,3 +38,7 @@ class Hinge:
     def optimal(self, log_ratio: Tensor) -> Tensor:
         """+1 where p > q, -1 where p < q."""
         return log_ratio.sign()
+
+    def divergence(self, d_loss: float) -> float:
+        """TV(p, q) = 1 - d/2 at the best D; less with any other."""
+        return 1 - d_loss / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ class MaximumLikelihood:
 
     limit: float = 10.0
     relative: ClassVar[bool] = False
+    measures: ClassVar[str] = "js"
 
     def __post_init__(self) -> None:
         if not 0 < self.limit <= 80:
@@ -44,3 +46,7 @@ class MaximumLikelihood:
     def optimal(self, log_ratio: Tensor) -> Tensor:
         """D* = p/(p+q), whose logit is log p/q."""
         return log_ratio
+
+    def divergence(self, d_loss: float) -> float:
+        """JS(p, q) = log 2 - d/2 at the best D; less with any other."""
+        return math.log(2) - d_loss / 2

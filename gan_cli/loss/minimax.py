@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +26,7 @@ class Minimax:
     """
 
     relative: ClassVar[bool] = False
+    measures: ClassVar[str] = "js"
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """-log D(x) - log(1 - D(G(z))), `(N,), (N,) -> (N,)`."""
@@ -37,3 +39,7 @@ class Minimax:
     def optimal(self, log_ratio: Tensor) -> Tensor:
         """D* = p/(p+q), whose logit is log p/q (Proposition 1)."""
         return log_ratio
+
+    def divergence(self, d_loss: float) -> float:
+        """JS(p, q) = log 2 - d/2 at the best D; less with any other."""
+        return math.log(2) - d_loss / 2

@@ -26,6 +26,7 @@ class MaxGradientPenalty:
     """
 
     holds: ClassVar[bool] = True
+    crosses: ClassVar[bool] = True  # what a sample pays depends on the others
 
     weight: float = 0.1
     target: float = 0.0

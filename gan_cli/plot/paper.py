@@ -57,4 +57,4 @@ def headline(made: Figure, title: str, text: str) -> None:
     """A title at the left, and what there is to say below it."""
     height = made.get_figheight()
     made.text(0.02, 1 - 0.20 / height, title, size=14, weight="bold", color=INK, va="top")
-    made.text(0.02, 1 - 0.50 / height, text, size=10.5, color=SOFT, va="top")
+    made.text(0.02, 1 - 0.50 / height, text, size=10, color=SOFT, va="top")

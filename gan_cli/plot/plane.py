@@ -24,8 +24,11 @@ from gan_cli.plot.paper import (
     tidy,
 )
 
-PANEL, LEFT, GAP, HEAD, FOOT = 480, 50, 50, 106, 78
+PANEL, LEFT, GAP, HEAD, FOOT = 480, 50, 50, 106, 96
 """Pixels: a panel's side, and the room around."""
+
+POINTS = 2500
+"""Samples of G, at most."""
 
 APART = 26
 """Arrows along an axis, at most."""
@@ -88,7 +91,9 @@ def plane(game: Plane, title: str, text: str) -> Pixels:
 
 def _samples(axes: Axes, game: Plane) -> None:
     _shade(axes, game, filled=True)
-    axes.scatter(game.made[:, 0], game.made[:, 1], s=4, c=FAKE, alpha=0.55, linewidths=0)
+    axes.scatter(
+        game.made[:POINTS, 0], game.made[:POINTS, 1], s=4, c=FAKE, alpha=0.55, linewidths=0
+    )
     axes.set(xlim=game.frame[:2], ylim=game.frame[2:])
     outside = float(_outside(game.made, game.frame).mean())
     gone = f" ({outside:.1%} outside)" if outside else ""
@@ -109,7 +114,7 @@ def _judge(axes: Axes, game: Plane) -> None:
 
 def _close(axes: Axes, close: Array) -> None:
     """Samples about the nearest mean, in standard deviations, and what a perfect sampler does."""
-    axes.scatter(close[:, 0], close[:, 1], s=3, c=FAKE, alpha=0.45, linewidths=0)
+    axes.scatter(close[:POINTS, 0], close[:POINTS, 1], s=3, c=FAKE, alpha=0.45, linewidths=0)
     angle = np.linspace(0, 2 * np.pi, 200)
     for radius, share in zip((1, 2, 3), SHARES[::-1], strict=True):
         axes.plot(radius * np.cos(angle), radius * np.sin(angle), color=DATA, linewidth=1)

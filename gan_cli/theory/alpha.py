@@ -6,7 +6,7 @@ import math
 from functools import cache
 
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 from gan_cli.theory.generator import INF, Curve, Density, Divergence
 from gan_cli.theory.tame import LIMIT, bend, unbend
@@ -66,16 +66,15 @@ def _above(a: float) -> Divergence:
         """The logarithm of that power."""
         base = 1 + (a - 1) * v
         within = base.clamp(min=1e-30, max=edge)
-        return power * within.log() + (power * (base / edge - 1).clamp(min=0)).log1p()
+        return power * within.log() + (power * relu(base / edge - 1)).log1p()
 
     def activation(v: Tensor) -> Tensor:
         return ((raised(v) / power).expm1() + (1 + (a - 1) * v).clamp(max=0)) / (a - 1)
 
     def optimum(r: Tensor) -> Tensor:
         log_base = (a - 1) * r
-        within = log_base.clamp(max=LIMIT / power)
-        beyond = edge * (power * (log_base - within)).expm1() / power
-        return (within.expm1() + beyond) / (a - 1)
+        beyond = edge * (power * relu(log_base - LIMIT / power)).expm1() / power
+        return (log_base.clamp(max=LIMIT / power).expm1() + beyond) / (a - 1)
 
     return Divergence(
         name="alpha",
@@ -113,12 +112,10 @@ def _same(x: Tensor) -> Tensor:
 
 def _log_softplus(x: Tensor) -> Tensor:
     """log log(1 + exp(x)), which is x far below 0."""
-    within = x.clamp(min=-30)
-    return softplus(within).log() + (x - within)
+    return softplus(x.clamp(min=-30)).log() - relu(-30 - x)
 
 
 def _softplus_inverse(log_b: Tensor) -> Tensor:
     """The x with log(1 + exp(x)) = b, from log b."""
-    within = log_b.clamp(min=-30)
-    b = within.exp()
-    return b + (-(-b).expm1()).log() + (log_b - within)
+    b = log_b.clamp(min=-30).exp()
+    return b + (-(-b).expm1()).log() - relu(-30 - log_b)

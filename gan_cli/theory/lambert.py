@@ -21,7 +21,7 @@ class _LogW(torch.autograd.Function):
             s = y.exp()
             wrong, slope = y + s - exact, 1 + s
             y = y - 2 * wrong * slope / (2 * slope * slope - wrong * s)
-        return y.to(c.dtype)
+        return torch.where(exact.isinf(), exact, y).to(c.dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:

@@ -42,10 +42,9 @@ def value_of(loss: Game, v: Tensor, log_p: Tensor, log_q: Tensor, weights: Tenso
         return pairs(loss.d, v, log_p, log_q, weights)
     # d is a function of the real output and one of the fake: each counts where its density does
     none = torch.zeros_like(v)
-    nothing = loss.d(none[:1], none[:1])[0]
-    real = weights @ times(log_p, loss.d(v, none) - nothing)
-    fake = weights @ times(log_q, loss.d(none, v) - nothing)
-    return real / (weights @ log_p.exp()) + fake / (weights @ log_q.exp()) + nothing
+    real = times(log_p, loss.d(v, none)).mul(weights).sum() / (weights @ log_p.exp())
+    fake = times(log_q, loss.d(none, v)).mul(weights).sum() / (weights @ log_q.exp())
+    return real + fake - loss.d(none[:1], none[:1])[0]
 
 
 def best(loss: Game, log_p: Tensor, log_q: Tensor) -> Tensor:

@@ -8,9 +8,14 @@ one before, and it is 0 where the two agree: a lower bound that says how fine it
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from gan_cli.theory.measure import js, kl
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -59,32 +64,24 @@ class Cells:
         return counts.T / len(points)
 
     def blur(self, masses: Array, width: float) -> Array:
-        """The masses after a Gaussian of that standard deviation; what leaves the frame is lost."""
-        from scipy.ndimage import gaussian_filter
+        """The masses after a Gaussian of that standard deviation, at least 1/2 of a cell or 0.
 
+        What leaves the frame is lost.
+        """
         if width == 0:
             return masses
-        sigma = [
-            width * self.count / (high - low)
-            for low, high in zip(self.frame[::2], self.frame[1::2], strict=True)
-        ]
-        return gaussian_filter(masses, sigma[::-1], mode="constant")
-
-    def at(self, field: Array, points: Array) -> Array:
-        """The field's value in the cell of each point `(N, axes)`; the nearest cell outside."""
-        place = []
         for axis in range(self.axes):
             low, high = self.frame[2 * axis : 2 * axis + 2]
-            index = np.floor((points[:, axis] - low) / (high - low) * self.count)
-            place.append(np.clip(index, 0, self.count - 1).astype(int))
-        return field[tuple(place[::-1])]
+            gap = np.subtract.outer(np.arange(self.count), np.arange(self.count))
+            side = (high - low) / self.count / width
+            spread = side / math.sqrt(2 * math.pi) * np.exp(-((gap * side) ** 2) / 2)
+            masses = np.moveaxis(np.tensordot(spread, masses, (1, -1 - axis)), 0, -1 - axis)
+        return masses
 
 
 def jensen_shannon(p: Array, q: Array) -> float:
     """JS between masses, in nats, 0 to log 2; what lies outside of the frame is one more cell."""
-    p, q = _whole(p), _whole(q)
-    middle = (p + q) / 2
-    return max(0.0, (_kl(p, middle) + _kl(q, middle)) / 2)
+    return max(0.0, float(js(table(p), table(q), ones(p))))
 
 
 def kullback_leibler(p: Array, q: Array, n: int) -> float:
@@ -93,17 +90,21 @@ def kullback_leibler(p: Array, q: Array, n: int) -> float:
     Both are mixed with one part in n of a uniform law, for n samples say nothing of what is rarer:
     where one is 0 and the other isn't the result is large, not infinite.
     """
-    p, q = ((n * _whole(mass) + 1 / (mass.size + 1)) / (n + 1) for mass in (p, q))
-    return max(0.0, _kl(p, q))
+    log_p, log_q = (
+        torch.logaddexp(table(m) + math.log(n), -ones(m) * math.log(m.size + 1)) - math.log(n + 1)
+        for m in (p, q)
+    )
+    return max(0.0, float(kl(log_p, log_q, ones(p))))
 
 
-def _whole(masses: Array) -> Array:
-    """The masses in a row, with what is missing to 1 behind them."""
+def table(masses: Array) -> Tensor:
+    """The logarithms of masses in a row `(cells + 1,)`; last what is missing to 1."""
     outside = max(0.0, 1 - float(masses.sum()))
     row = np.append(masses.ravel(), outside if outside > 1e-9 else 0.0)
-    return row / row.sum()
+    row[row < 1e-300] = 0
+    return torch.from_numpy(row / row.sum()).log()
 
 
-def _kl(p: Array, q: Array) -> float:
-    some = p > 1e-300
-    return float((p[some] * np.log(p[some] / q[some])).sum())
+def ones(masses: Array) -> Tensor:
+    """The cells' volumes when a table is one of masses."""
+    return torch.ones(masses.size + 1, dtype=torch.float64)

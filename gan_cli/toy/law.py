@@ -84,11 +84,9 @@ class Law:
         None where it isn't known, is too fine for the cells, or is an integral itself, which takes
         longer than all the rest. It is asked for where samples fall, and a little around.
         """
-        from scipy.ndimage import binary_dilation
-
         if not isinstance(self.data, Density) or isinstance(self.data, Curve):
             return None
-        near = binary_dilation(self.counted > 0, iterations=8)
+        near = self.cells.blur(self.counted, 3 * self.cells.width) > 1e-12
         masses = np.zeros(near.shape)
         log = self.data.log_prob(torch.from_numpy(self.cells.centres[near.ravel()])).double()
         masses[near] = log.exp().numpy() * self.cells.volume
@@ -124,12 +122,11 @@ class Law:
         return self._blurred(self.blur)
 
     @cached_property
-    def quantiles(self) -> Array | None:
+    def quantiles(self) -> Tensor | None:
         """On a line, the quantiles (i + 1/2)/n, `(n,)`; None in the plane."""
         if self.cells.axes > 1:
             return None
-        many = np.sort(self.draw("quantiles", MANY).numpy().ravel())
-        return many[MANY // 2 :: MANY]
+        return self.draw("quantiles", MANY).flatten().sort().values[MANY // 2 :: MANY]
 
     def count(self, x: Tensor) -> Array:
         """The blurred masses of samples `(N, d)`."""

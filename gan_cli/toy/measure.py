@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gan_cli.dataset.density import Modal
-from gan_cli.loss import Loss
+from gan_cli.loss import Loss, Measures, Solved
 from gan_cli.sampler import Sampler, evaluating
-from gan_cli.toy.cells import Array, Cells, jensen_shannon, kullback_leibler
+from gan_cli.theory.optimum import value
+from gan_cli.theory.transport import sliced, w1_line, wasserstein
+from gan_cli.toy.cells import Array, Cells, jensen_shannon, kullback_leibler, ones, table
 from gan_cli.toy.law import Law
 from gan_cli.toy.modes import Modes, modes
 
@@ -26,29 +25,11 @@ BATCH = 2048
 PART = 500
 """Samples of each kind that D judges at a time: some losses look across their batch."""
 
-ANGLES = 32
-"""Directions, evenly spaced, onto which points are projected for the sliced distance."""
+ANGLES = 16
+"""Directions onto which points are projected for the sliced distance."""
 
-
-@runtime_checkable
-class Measures(Protocol):
-    """A loss that is a divergence at its best D."""
-
-    measures: ClassVar[str]
-    """The divergence by its short name: js, w1, tv …"""
-
-    def divergence(self, d_loss: float) -> float:
-        """The divergence that D's mean loss comes to; with any other D, less than the true one."""
-        ...
-
-
-@runtime_checkable
-class Solved(Protocol):
-    """A loss whose best D is known in closed form."""
-
-    def optimal(self, log_ratio: Tensor) -> Tensor:
-        """The output of the best D where log p/q is `log_ratio`."""
-        ...
+EXACT = 1000
+"""Samples in the plane between which the exact transport is found."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +70,15 @@ def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
     q = law.count(x)
     numbers = _divergences(x, q, law)
     with evaluating(D):
-        value = _value(D, loss, real, x)
+        numbers["game"] = _value(D, loss, real, x)
         field = _field(D, law, x)
-    numbers["game"] = value
+    if isinstance(loss, Solved) and (law.cells.axes == 1 or not loss.relative):
+        at_best = value(loss, table(law.masses), table(q), ones(q))
+        numbers["game_at_best"] = float(at_best)
     if isinstance(loss, Measures):
-        numbers[f"{loss.measures}_by_d"] = loss.divergence(value)
+        numbers[f"{loss.measures}_by_d"] = loss.divergence(numbers["game"])
+        if "game_at_best" in numbers:
+            numbers.setdefault(loss.measures, loss.divergence(numbers["game_at_best"]))
     numbers["slope"] = field.slope
     found = _modes(law, x)
     if found:
@@ -109,15 +94,27 @@ def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
     )
 
 
-def transport(x: Array, law: Law) -> dict[str, float]:
-    """Distances of samples from the law: W1 exactly on a line, sliced in the plane."""
+def perfect(law: Law) -> dict[str, float]:
+    """The same numbers of as many samples of the data itself: what a perfect sampler comes to."""
+    x = law.draw("fresh")
+    found = _modes(law, x)
+    numbers = _divergences(x, law.count(x), law) | (_told(found) if found else {})
+    return numbers | ({"perfect": found.perfect, "modes": found.count} if found else {})
+
+
+def transport(x: Tensor, law: Law) -> dict[str, float]:
+    """Distances of samples `(n, d)` from the law: W1 on a line; sliced W1, and W1, in the plane.
+
+    W1 in the plane is that of the first 1,000 samples from as many of the data, which is not 0 for
+    a perfect sampler either: see `perfect`.
+    """
     if law.quantiles is not None:
-        return {"w1": float(np.abs(np.sort(x.ravel()) - law.quantiles).mean())}
-    real = law.draw("value").numpy()
-    angle = np.arange(ANGLES) * math.pi / ANGLES
-    onto = np.stack([np.cos(angle), np.sin(angle)])
-    gaps = np.sort(x @ onto, 0) - np.sort(real @ onto, 0)
-    return {"sliced_w1": float(np.abs(gaps).mean())}
+        return {"w1": w1_line(x, law.quantiles)}
+    real = law.draw("value")
+    return {
+        "sliced_w1": sliced(x, real, 1, ANGLES, law.seed),
+        "w1": wasserstein(x[:EXACT], real[:EXACT]),
+    }
 
 
 def is_logit(loss: object) -> bool:
@@ -135,7 +132,7 @@ def _divergences(x: Tensor, q: Array, law: Law) -> dict[str, float]:
         "js_floor": law.floor,
         "kl": kullback_leibler(p, q, len(x)),
         "reverse_kl": kullback_leibler(q, p, len(x)),
-        **transport(x.numpy(), law),
+        **transport(x, law),
     }
 
 

@@ -6,25 +6,29 @@ import numpy as np
 import torch
 
 from gan_cli.dataset.density import Modal
-from gan_cli.loss import Loss
+from gan_cli.loss import Loss, Solved
 from gan_cli.plot.grid import Pixels
 from gan_cli.plot.line import Line, line
 from gan_cli.plot.plane import Plane, plane
 from gan_cli.toy.cells import Array
 from gan_cli.toy.law import Law
-from gan_cli.toy.measure import Look, Solved, is_logit
+from gan_cli.toy.measure import Look, is_logit
 from gan_cli.toy.modes import from_nearest
 
-POINTS = 2500
-"""Samples of G in a picture of the plane."""
+SCALES = (1, 2, 4, 8)
+"""Blurs, in that of the law, from which G's density is told for the best D."""
+
+FEW = 4
+"""Samples within reach of a blur for it to be told so finely."""
 
 
-def picture(look: Look, law: Law, loss: Loss, title: str) -> Pixels:
+def picture(look: Look, law: Law, loss: Loss, step: int) -> Pixels:
     """The game as a figure, with its numbers in words above it."""
     logit = is_logit(loss)
     said = _probability(look.field.outputs) if logit else look.field.outputs
     best = _best(look, law, loss, logit)
     text = words(look.numbers, look)
+    title = f"{type(loss).__name__} on {type(law.data).__name__}, step {step:,}"
     if law.cells.axes == 1:
         return line(_line(look, law, said, best, logit), title, text)
     left, right, bottom, top = law.cells.frame
@@ -35,7 +39,7 @@ def picture(look: Look, law: Law, loss: Loss, title: str) -> Pixels:
         d=said,
         best=best,
         probability=logit,
-        made=look.x[:POINTS],
+        made=look.x,
         pushed=field.pushed,
         push=field.push,
         close=_close(look, law),
@@ -45,20 +49,18 @@ def picture(look: Look, law: Law, loss: Loss, title: str) -> Pixels:
 
 def words(numbers: dict[str, float], look: Look) -> str:
     """The numbers that matter most, in a line."""
-    parts = [f"JS {numbers['js']:.3f}"]
-    if "js_by_d" in numbers:
-        parts[0] += f" (D finds {numbers['js_by_d']:.3f})"
-    for name, label in (("w1", "W₁"), ("sliced_w1", "sliced W₁")):
+    parts = []
+    for name, label in (("js", "JS"), ("tv", "TV"), ("w1", "W₁")):
         if name in numbers:
-            parts.append(f"{label} {numbers[name]:.3f}")
+            by_d = numbers.get(f"{name}_by_d")
+            finds = "" if by_d is None else f" (D finds {by_d:.3f})"
+            parts.append(f"{label} {numbers[name]:.3f}{finds}")
     if "w1_by_d" in numbers:
-        parts[-1] += f" (D finds {numbers['w1_by_d']:.3f}, largest slope {numbers['slope']:.2g})"
+        parts.append(f"slopes up to {numbers['slope']:.2g}")
     if found := look.modes:
         parts.append(f"{found.found} of {found.count} modes")
-        parts.append(
-            f"{found.share:.1%} of samples within 3σ (a perfect sampler: {found.perfect:.1%})"
-        )
-    return "   ·   ".join(parts)
+        parts.append(f"{found.share:.1%} within 3σ (a perfect sampler: {found.perfect:.1%})")
+    return "  ·  ".join(parts)
 
 
 def _line(look: Look, law: Law, said: Array, best: Array | None, logit: bool) -> Line:
@@ -82,7 +84,7 @@ def _line(look: Look, law: Law, said: Array, best: Array | None, logit: bool) ->
 def _close(look: Look, law: Law) -> Array | None:
     if not isinstance(law.data, Modal):
         return None
-    x = torch.from_numpy(look.x[:POINTS])
+    x = torch.from_numpy(look.x)
     return from_nearest(x, law.data.means, law.data.std).numpy()
 
 
@@ -101,14 +103,29 @@ def _probability(output: Array) -> Array:
 
 
 def _best(look: Look, law: Law, loss: Loss, logit: bool) -> Array | None:
-    """What the best D says in each cell; NaN where fewer than one sample in N would be."""
+    """What the best D says in each cell; NaN where there is neither data nor G."""
     if not isinstance(loss, Solved):
         return None
-    p, q = law.masses, look.q
-    scale = (law.blur / law.cells.width) ** law.cells.axes
-    known = (p + q) * law.n * scale * 6 > 1
+    p, q = law.masses, _thinly(look, law)
+    known = (q > 0) | (p > _mass_of(1, law, law.blur))
     ratio = torch.from_numpy(np.log(np.where(known, p, 1) + 1e-12) - np.log(q + 1e-12))
     said = loss.optimal(ratio)
     if logit:
         said = said.sigmoid()
     return np.where(known, said.numpy(), np.nan)
+
+
+def _thinly(look: Look, law: Law) -> Array:
+    """G's masses, blurred the more the fewer samples there are about a cell; 0 where none are."""
+    found = np.zeros_like(look.q)
+    for times in SCALES:
+        width = times * law.blur
+        more = law.cells.blur(look.q, law.blur * (times**2 - 1) ** 0.5)
+        found = np.where((found == 0) & (more > _mass_of(FEW, law, width)), more, found)
+    return found
+
+
+def _mass_of(samples: float, law: Law, width: float) -> float:
+    """A cell's mass when so many samples are within reach of a blur of that width."""
+    reach = 2 * np.pi**0.5 * width / law.cells.width
+    return samples / law.n / float(reach**law.cells.axes)

@@ -1,4 +1,4 @@
-"""Laws of every augmentation: real and fake alike, differentiable, any shape; and noise is noise."""
+"""Laws of every augmentation: real and fake alike, differentiable, over any shape."""
 
 from __future__ import annotations
 

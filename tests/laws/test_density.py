@@ -14,17 +14,13 @@ from gan_cli.dataset.curve import Curve
 from gan_cli.dataset.density import Cumulative, Modal, Toy
 from gan_cli.dataset.dirac import Dirac
 from gan_cli.dataset.gaussian import Gaussian
-from gan_cli.dataset.grid import Grid
-from gan_cli.dataset.line import Line
 from gan_cli.dataset.mixture import Mixture
-from gan_cli.dataset.moons import Moons
 from gan_cli.dataset.pinwheel import Pinwheel
 from gan_cli.dataset.points import Points
 from gan_cli.dataset.ring import Ring
 from gan_cli.dataset.segments import Segments
-from gan_cli.dataset.source import Density, Distribution, Endless
+from gan_cli.dataset.source import Density, Endless
 from gan_cli.dataset.spiral import Spiral
-from gan_cli.dataset.swiss_roll import SwissRoll
 from tests.conftest import entries
 from tests.games import part
 from tests.laws.test_conf import maker, spelled
@@ -32,8 +28,8 @@ from tests.laws.test_conf import maker, spelled
 CPU = torch.device("cpu")
 N = 20_000
 TILES = 20
-SIDE = 560
-"""Cells along a side where nothing tells the scale; the checkerboard's edges fall between them."""
+SIDE = 840
+"""Cells along a side where nothing tells the scale; the edges of both boards fall between them."""
 
 NAMES = [
     name
@@ -41,10 +37,22 @@ NAMES = [
     if hasattr(maker(spelled("dataset", name)["_target_"]), "sample")
 ]
 
+OTHERS: dict[str, Toy] = {  # where the defaults are too even to tell one argument from another
+    "segments that touch and overlap": Segments((-1.0, 0.0, 1.5), (0.0, 2.0, 4.0), (1, 2, 5)),
+    "three weighed points": Points((-1.0, 0.5, 3.0), (3, 1, 2)),
+    "a narrow mixture": Mixture((5, 2, 1), (-3.0, 0.0, 0.5), (0.1, 0.02, 0.5)),
+    "three arms": Spiral(arms=3, turns=0.7, std=0.1),
+    "a ring of three": Ring(modes=3, radius=2.0, std=0.3),
+    "a pinwheel of three": Pinwheel(blades=3, radial_std=0.1, tangential_std=0.2, rate=0.1),
+    "an odd board": Checkerboard(side=3, size=0.5),
+    "a moved Gaussian": Gaussian(mean=3.0, std=0.1),
+}
+NAMES += OTHERS
+
 
 @cache
 def toy(name: str) -> Toy:
-    return part("dataset", name)
+    return OTHERS.get(name) or part("dataset", name)
 
 
 @cache
@@ -61,7 +69,7 @@ def on_the_line(names: list[str]) -> list[str]:
 
 
 DENSITIES, LINES = having(Density), on_the_line(having(Cumulative))
-ATOMS = {"dirac", "line", "points"}
+ATOMS = {"dirac", "line", "points", "three weighed points"}
 
 
 @cache
@@ -77,7 +85,7 @@ def cells(name: str) -> tuple[Tensor, Tensor, float]:
     for low, high in density.frame:
         count = 20_000
         if density.shape == (2,):
-            fine = density.std / 1.5 if isinstance(density, Curve) else getattr(density, "std", 0)
+            fine = density.std / 1.25 if isinstance(density, Curve) else getattr(density, "std", 0)
             count = TILES * math.ceil((high - low) / fine / TILES) if fine else SIDE
         step = (high - low) / count
         sides.append(low + step * (torch.arange(count, dtype=torch.float64) + 0.5))
@@ -220,128 +228,5 @@ def test_the_density_takes_doubles_and_far_places(name):
     assert (far < -100).all()
 
 
-def test_known_answers():
-    x = torch.tensor([[-1.0], [0.5], [3.0]], dtype=torch.float64)
-
-    def normal(x: Tensor, mean: float, std: float) -> Tensor:
-        return (-((x - mean) ** 2) / (2 * std**2)).exp() / (std * math.sqrt(2 * math.pi))
-
-    by_hand = 0.33 * normal(x, -1, 0.255) + 0.67 * normal(x, 2, 1.4142)
-    assert torch.allclose(Mixture().log_prob(x), by_hand.log().squeeze(1))
-    assert Segments(lows=(0.0,), highs=(4.0,), weights=(1.0,)).log_prob(x).tolist() == [
-        -math.inf,
-        -math.log(4),
-        -math.log(4),
-    ]
-    overlapping = Segments(lows=(0.0, 0.0), highs=(1.0, 2.0), weights=(1.0, 1.0))
-    assert overlapping.log_prob(x).exp().tolist() == [0, 0.75, 0]
-    board = torch.tensor([[-1.5, -1.5], [-1.5, -0.5]])
-    assert Checkerboard().log_prob(board).tolist() == [pytest.approx(-math.log(8)), -math.inf]
-    assert Points(places=[-1.0, 1.0], weights=[1.0, 3.0]).cdf(x).flatten().tolist() == [
-        0.25,
-        0.25,
-        1,
-    ]
-    assert Dirac(0.5).cdf(x).flatten().tolist() == [0, 1, 1]
-    assert Grid().means.unique().tolist() == [-4, -2, 0, 2, 4]
-    assert len(Grid(side=10).means) == 100
-
-
-def test_a_line_is_where_it_is_said_to_be():
-    x = Line(theta=0.7).sample(1000, torch.Generator().manual_seed(0))
-    assert (x[:, 0] == torch.tensor(0.7)).all()
-    assert 0 <= float(x[:, 1].min()) < 0.01 < 0.99 < float(x[:, 1].max()) <= 1
-
-
-def test_points_live_in_any_dimension():
-    points = Points(places=[[0, 0, 1], [1, 2, 3]], weights=[1, 3])
-    x = points.sample(4000, torch.Generator().manual_seed(0))
-    assert points.shape == (3,)
-    assert float((x == torch.tensor([1.0, 2.0, 3.0])).all(1).float().mean()) == pytest.approx(
-        0.75, abs=0.03
-    )
-    with pytest.raises(ValueError, match="no order"):
-        points.cdf(x)
-
-
-def test_the_pinwheel_twists_by_turning_alone():
-    """The density at a point is that of its place on the straight blade, so radii stay."""
-    straight = Pinwheel(blades=1, rate=1e-9).sample(500, torch.Generator().manual_seed(0))
-    twisted = Pinwheel(blades=1).sample(500, torch.Generator().manual_seed(0))
-    assert torch.allclose(straight.norm(dim=1), twisted.norm(dim=1), atol=1e-5)
-    assert not torch.allclose(straight, twisted, atol=0.1)
-
-
-def test_a_curve_is_the_mixture_of_all_its_places():
-    """The quadrature against a sum of 20,000 Gaussians, on the curve and off it."""
-    for curve in (SwissRoll(), Moons(), Spiral(arms=3, std=0.1)):
-        s = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
-        places, weight = curve.path(s), curve.weight(s)[:, None]
-        x = torch.cat([places[::5000, 0], torch.tensor([[0.3, -0.2], [1.2, 0.9]]).double()])
-        square = (x[:, None, None] - places).square().sum(-1)
-        p = (weight * (-square / (2 * curve.std**2)).exp()).mean((1, 2))
-        p = p / (2 * math.pi * curve.std**2)
-        assert torch.allclose(curve.log_prob(x).exp(), p, rtol=1e-4, atol=1e-12)
-
-
-def test_lists_make_the_same_data_as_tuples():
-    """YAML gives lists; the fingerprint comes from the printed form."""
-    one = Mixture([0.5, 0.5], [0, 1], [1, 1])
-    two = Mixture((0.5, 0.5), (0.0, 1.0), (1.0, 1.0))
-    assert len({one, two}) == 1
-    assert one.load().fingerprint == two.load().fingerprint
-    assert (
-        Points([[0, 1]], [1]).load().fingerprint == Points(((0.0, 1.0),), (1.0,)).load().fingerprint
-    )
-    prints = {toy(name).load().fingerprint for name in NAMES}
-    assert len(prints) == len(NAMES)
-
-
-BAD = [
-    (Gaussian, {"std": 0.0}),
-    (Gaussian, {"mean": math.nan}),
-    (Mixture, {"weights": [1.0]}),
-    (Mixture, {"weights": [1.0, 0.0]}),
-    (Mixture, {"stds": [1.0, -1.0]}),
-    (Mixture, {"stds": [1.0]}),
-    (Mixture, {"centers": []}),
-    (Mixture, {"centers": 3.0}),
-    (Mixture, {"centers": ["a", "b"]}),
-    (Mixture, {"centers": [0.0, math.inf]}),
-    (Segments, {"highs": [1.0]}),
-    (Segments, {"highs": [-3.0, 2.0]}),
-    (Segments, {"weights": [1.0, -1.0]}),
-    (Points, {"places": [[0.0, 1.0], [2.0]]}),
-    (Points, {"places": [[0.0, 1.0], 2.0]}),
-    (Points, {"places": []}),
-    (Points, {"weights": [1.0]}),
-    (Dirac, {"place": math.inf}),
-    (Line, {"theta": math.nan}),
-    (Ring, {"modes": 0}),
-    (Grid, {"side": 0}),
-    (Grid, {"spacing": 0.0}),
-    (Grid, {"std": -1.0}),
-    (SwissRoll, {"noise": 0.0}),
-    (SwissRoll, {"scale": 0.0}),
-    (Moons, {"std": 0.0}),
-    (Spiral, {"arms": 0}),
-    (Spiral, {"turns": 0.0}),
-    (Pinwheel, {"blades": 0}),
-    (Pinwheel, {"rate": math.inf}),
-    (Checkerboard, {"side": 0}),
-    (Checkerboard, {"size": 0.0}),
-]
-
-
-@pytest.mark.parametrize(("kind", "values"), BAD)
-def test_impossible_values_are_refused(kind, values):
-    """By the name of the argument, which `dataset.` is put before."""
-    [name] = values
-    with pytest.raises(ValueError, match=rf"^{name} (must|is)"):
-        kind(**values)
-
-
-def test_every_kind_of_toy_refuses_something():
-    kinds = {type(toy(name)) for name in NAMES}
-    assert {kind for kind, _ in BAD} >= kinds
-    assert all(isinstance(toy(name), Distribution) for name in NAMES)
+def test_each_has_a_fingerprint_of_its_own():
+    assert len({toy(name).load().fingerprint for name in NAMES}) == len(NAMES)

@@ -1,4 +1,4 @@
-"""Laws of every dynamics: both players learn, trials count for nothing, turns are kept or refused."""
+"""Laws of every dynamics: both players learn, trials count for nothing, turns are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from gan_cli.dynamics.alternating import Alternating
 from gan_cli.dynamics.consensus import Consensus
 from gan_cli.dynamics.unrolled import Unrolled
 from gan_cli.method.gan import GAN
-from gan_cli.player import Averaging
+from gan_cli.optimizer.sgd import SGD
+from gan_cli.player import Averaging, Player
 from gan_cli.randomness import reseed
 from tests.conftest import entries
 from tests.games import part
@@ -176,6 +177,22 @@ def test_the_unrolled_gradient_is_the_derivative(override):
             with torch.no_grad():
                 weight[index] -= sign * 1e-6
         assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(slope[index].item(), rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.parametrize("override", ["penalty=none", "penalty=[r1,r2]", "loss=hinge"])
+def test_the_steps_ahead_are_those_that_d_would_take(override):
+    """Gradient descent of D itself, penalties and constraint's own layers included."""
+    gan, other = (game(override, "n_critic=1") for _ in range(2))
+    (real,) = batches()
+    reseed(4)
+    ahead = Unrolled(steps=3, lr=0.3).ahead(gan, real)
+    reseed(4)
+    fake = other.fake(real)
+    D = Player(other.D.net, SGD(0.3), 0.3)
+    for _ in range(3):
+        D.descend(lambda part: other.d_loss(part, fake), real)
+    for name, weight in D.net.named_parameters():
+        assert torch.allclose(ahead[name], weight, atol=1e-5), name
 
 
 def test_unrolling_leaves_d_where_its_own_step_put_it():
