@@ -30,6 +30,8 @@ LAWS = {
 }
 """The groups that have laws, and where they are."""
 
+_LISTS = {"penalty": ", or penalty=[…,…]"}
+
 NEEDS = {"dataset": "sample"}
 """What the laws of a group are about, where not every component has it."""
 
@@ -92,7 +94,9 @@ def read(composer: Composer, words: list[str]) -> Asked:
             group, name = key, value
             if group not in LAWS:
                 raise UserMistake(f"{word}: there are laws of {', '.join(LAWS)}")
-            asked.groups += [group] if group not in asked.groups else []
+            if group in asked.groups:
+                raise UserMistake(f"{word}: one {group} at a time" + _LISTS.get(group, ""))
+            asked.groups.append(group)
             if "." in value and value not in composer.choices(group):
                 asked.own[group, value] = {}
             else:

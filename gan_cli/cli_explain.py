@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass, field
 from typing import NoReturn
 
 from gan_cli import cli_docs as docs
 from gan_cli.cli_entry import Entry, Setting, Shelf
-from gan_cli.cli_page import Page
+from gan_cli.cli_explained import FORMULAS, Explained, Rows, markdown, write_page
 from gan_cli.errors import UserMistake
-
-FORMULAS = {"D minimises": "d", "G minimises": "g"}
-"""The methods of a loss whose docstrings begin with a formula."""
-
-Rows = list[tuple[str, str]]
-"""Two columns: what is typed, and what it is."""
 
 GROUPS = {
     "experiment": "Results we stand by: a whole command under one name.",
@@ -24,18 +17,6 @@ GROUPS = {
     "anneal": "What changes over a run, and to what.",
 }
 """Groups whose entries have no package of their own to say what they are."""
-
-
-@dataclass
-class Explained:
-    """What there is to tell: a title, paragraphs, and labelled rows under them."""
-
-    title: str
-    source: str = ""
-    text: list[str] = field(default_factory=list)
-    rows: dict[str, str | Rows] = field(default_factory=dict)
-    lines: int = 2
-    """Of each row of a listing, at most."""
 
 
 def main(argv: list[str]) -> int:
@@ -142,8 +123,10 @@ def summary(shelf: Shelf, group: str, name: str) -> str:
     original = _original(said)
     if doc is None or (original != name and said.header):
         return said.header
-    differs = _differs(shelf, said, original)
-    return f"{group}={original} with {differs}" if differs else doc.summary
+    if not (differs := _differs(shelf, said, original)):
+        return doc.summary
+    known = original in shelf.names(group)
+    return f"{group}={original} with {differs}" if known else f"{differs}: {doc.summary}"
 
 
 def _original(said: Entry) -> str:
@@ -152,12 +135,16 @@ def _original(said: Entry) -> str:
 
 
 def _differs(shelf: Shelf, said: Entry, original: str) -> str:
-    """What a variant sets differently."""
-    if original == said.name or original not in shelf.names(said.group):
+    """What a variant sets differently: from its original, or where there is none, its siblings."""
+    if original == said.name:
         return ""
-    usual = {_leaf(s.key): s.value for s in shelf.read(said.group, original).settings}
+    names = shelf.names(said.group)
+    others = [original] if original in names else [n for n in names if n.startswith(f"{original}_")]
+    settings = [shelf.read(said.group, name).settings for name in others]
+    usual = [{_leaf(s.key): s.value for s in each} for each in settings]
     mine = {_leaf(s.key): s.value for s in said.settings}
-    return ", ".join(f"{key}={value}" for key, value in mine.items() if usual.get(key) != value)
+    changed = [key for key in mine if any(each.get(key) != mine[key] for each in usual)]
+    return ", ".join(f"{key}={mine[key]}" for key in changed)
 
 
 def _leaf(key: str) -> str:
@@ -177,14 +164,15 @@ def entry(shelf: Shelf, said: Entry) -> Explained:
     if not said.targets and said.commands:
         found.rows["Run"] = [(command, "") for command in said.commands]
     original = _original(said)
-    if differs := _differs(shelf, said, original):
+    differs = _differs(shelf, said, original)
+    if differs and original in shelf.names(said.group):
         found.rows["Variant"] = f"{said.group}={original} with {differs}"
     _describe(found, described)
     _cite(found, said.header)
     found.rows["Settings"] = [(f"{s.key}={s.value}", s.comment) for s in said.settings]
     found.rows["Brings"] = _brings(shelf, said)
     for doc in described:
-        found.rows |= doc.labels
+        found.rows |= _labels(doc)
     found.rows["Brought by"] = ", ".join(shelf.brought_by(said.group, said.name))
     found.rows["See also"] = ", ".join(_relatives(shelf, said))
     return found
@@ -206,7 +194,7 @@ def own(group: str, target: str) -> Explained:
         (f"{key}={value}" if value else key, "" if value else "to be given")
         for key, value in doc.arguments.items()
     ]
-    found.rows |= doc.labels
+    found.rows |= _labels(doc)
     found.rows["To check"] = f"`gan check {group}={target}`"
     found.rows["To train"] = (
         f"a file `{group}/NAME.yaml` in a directory of yours, with `_target_: {target}` and every "
@@ -220,6 +208,13 @@ def _describe(found: Explained, described: list[docs.Doc]) -> None:
     for label, method in FORMULAS.items():
         said = [text for doc in described if (text := doc.methods.get(method))]
         found.rows[label] = "; ".join(said)
+
+
+def _labels(doc: docs.Doc) -> dict[str, str]:
+    """The labelled paragraphs as sentences; a symbol or a setting is no word to begin one."""
+    starts = {label: text.partition(" ")[0] for label, text in doc.labels.items()}
+    words = {label for label, word in starts.items() if word.rstrip(".,").isalpha() and word[1:]}
+    return {k: _capital(text) if k in words else text for k, text in doc.labels.items()}
 
 
 def _cite(found: Explained, *more: str) -> None:
@@ -266,39 +261,3 @@ def _keys(group: str, keys: list[Setting]) -> Explained:
     found = Explained(group, "a key of conf/train.yaml")
     found.rows[""] = [(f"{setting.key}={setting.value}", about[setting.key]) for setting in keys]
     return found
-
-
-def write_page(found: list[Explained]) -> None:
-    """For a terminal."""
-    page = Page.make()
-    for one in found:
-        page.title(one.title, one.source)
-        for text in one.text:
-            page.text(text)
-        for label, body in one.rows.items():
-            if not body:
-                continue
-            if label not in list(FORMULAS)[1:]:  # they stand together
-                page.lines.append("")
-            if label:
-                page.row(label, page.words(body) if isinstance(body, str) else page.table(body))
-            elif not isinstance(body, str):
-                page.lines += [f"  {line}" for line in page.table(body, hang=2, most=one.lines)]
-    page.show()
-
-
-def markdown(found: list[Explained]) -> None:
-    """For a document."""
-    page = Page(width=100)
-    for one in found:
-        page.lines += [f"## `{one.title}`" if "=" in one.title else f"## {one.title}", ""]
-        page.lines += [part for text in one.text for part in (text, "")]
-        for label, body in one.rows.items():
-            head = f"**{label}.** " if label else ""
-            if isinstance(body, str):
-                page.lines += [head + body, ""] if body else []
-            elif body:
-                page.lines += [head.strip(), ""] if head else []
-                page.lines += [f"- `{left}`{': ' if right else ''}{right}" for left, right in body]
-                page.lines.append("")
-    page.show()

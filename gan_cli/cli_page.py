@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from gan_cli.strict import clean
+
 WIDEST = 100
 """Columns at most: longer lines are hard to read."""
 
@@ -46,6 +48,7 @@ class Page:
         """What the page is about; `right` at the end of the line where it fits."""
         if self.lines:
             self.lines.append("")
+        left, right = _clean(left), _clean(right)
         gap = self.width - len(left) - len(right)
         line = self.paint(left, BOLD)
         if right and gap >= 2:
@@ -78,7 +81,7 @@ class Page:
         half = min((self.width - hang) // 2, self.width - hang - longest - 2)
         wide = max((len(left) for left, _ in rows if len(left) <= half), default=0)
         lines: list[str] = []
-        for left, right in rows:
+        for left, right in ((_clean(left), right) for left, right in rows):
             head = self.paint(left, BOLD) if _TYPED.search(left) else left
             if len(left) > wide:
                 lines.append(head)
@@ -99,8 +102,9 @@ class Page:
         room = max(20, self.width - indent)
         whole = _CODE.sub(lambda match: match[0].replace(" ", "\0"), text)
         lines: list[str] = []
-        for part in whole.splitlines():
-            hang = " " * (len(part) - len(part.lstrip(" -*")))
+        for part in map(_clean, whole.splitlines()):
+            mark = re.match(r" *(?:[-*] )?", part)
+            hang = " " * len(mark[0] if mark else "")
             lines += textwrap.wrap(
                 part,
                 room,
@@ -121,6 +125,11 @@ class Page:
         told = "\n".join(self.lines) + "\n"
         encoding = sys.stdout.encoding or "utf-8"
         sys.stdout.write(told.encode(encoding, "replace").decode(encoding))
+
+
+def _clean(text: str) -> str:
+    """Text that a terminal won't obey; the mark of a space within code stays."""
+    return "\0".join(clean(part, len(part)) for part in text.split("\0"))
 
 
 def short(text: str, room: int) -> str:

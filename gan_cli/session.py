@@ -10,7 +10,6 @@ from torch import nn
 
 from gan_cli.anneal import Course
 from gan_cli.build import Config, Parts
-from gan_cli.constraint.free import Free
 from gan_cli.dataset.source import Feed, Source
 from gan_cli.dynamics import Dynamics
 from gan_cli.errors import UserMistake
@@ -93,15 +92,14 @@ def d_net_of(config: Config, made: Parts, shape: tuple[int, ...]) -> nn.Module:
     """D for samples of that shape, unless something of the game can't be right with it."""
     pack = config["pack"]
     try:
-        d_net = made.model.discriminator((pack * shape[0], *shape[1:]))
+        bare = made.model.discriminator((pack * shape[0], *shape[1:]))
     except ValueError as error:
         raise UserMistake(f"model: {error}") from error
-    if pack > 1:
-        d_net = Packed(d_net, pack)
-    held = bool(made.penalty) or not isinstance(made.constraint, Free)
+    held = any(getattr(part, "holds", True) for part in (*made.penalty.values(), made.constraint))
+    d_net = bare if pack == 1 else Packed(bare, pack)
     reasons = [
         ("loss", made.loss.refuses(held) if isinstance(made.loss, Unbounded) else None),
-        ("loss", made.loss.refuses_d(d_net) if isinstance(made.loss, Selective) else None),
+        ("loss", made.loss.refuses_d(bare) if isinstance(made.loss, Selective) else None),
         *((f"penalty.{name}", part.refuses(d_net)) for name, part in made.penalty.items()),
         ("constraint", made.constraint.refuses(d_net)),
         ("augment", made.augment.refuses(shape)),

@@ -39,9 +39,11 @@ def test_every_entry_says_what_it_is(told, group, name):
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_lines_fit(told, width):
+@pytest.mark.parametrize("group", GROUPS)
+def test_lines_fit(told, group, width):
     """But for words that can't be broken."""
-    for line in told(*GROUPS, *(f"{g}={n}" for g, n in ENTRIES), width=width).splitlines():
+    words = [group, *(f"{group}={name}" for name in entries(group))]
+    for line in told(*words, width=width).splitlines():
         assert len(line) <= width or " " not in line.strip(), line
 
 
@@ -145,7 +147,7 @@ def test_a_class_of_the_users_own_is_read_not_run(told, mine):
     said = told("loss=mine.MyLoss")
     for part in ("A loss of one's own", "D minimises D(G(z)) - D(x)", "-D(G(z)) + margin"):
         assert part in said
-    for part in ("margin=2.0", "other", "Curves", "flat.", "abs/2101.00001", "equation 7"):
+    for part in ("margin=2.0", "other", "Curves", "Flat.", "abs/2101.00001", "equation 7"):
         assert part in said
 
 
@@ -197,6 +199,14 @@ def test_colours_are_for_terminals_alone(told, monkeypatch):
     page.row("Needs", page.words("`penalty=gp` and more"))
     assert "\033[36mpenalty=gp\033[0m" in page.lines[-1]
     assert "`" not in page.lines[-1]
+
+
+def test_what_a_terminal_would_obey_is_not_printed():
+    page = Page(60)
+    page.title("a\033[2J", "b\r")
+    page.text("c\x07 and\nd\x1b]0;e")
+    page.lines += page.table([("f\x9b", "g\x08")])
+    assert not {*"\033\r\x07\x9b\x08"} & {*"".join(page.lines)}
 
 
 def test_labels_end_where_a_paragraph_does():

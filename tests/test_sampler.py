@@ -77,7 +77,7 @@ def test_another_seed_gives_other_samples_and_no_sample_comes_twice() -> None:
 
 
 def test_codes_are_standard_normal() -> None:
-    z = Sampler(made(), SHAPE)._codes(range(40_000), 0)
+    z = Sampler(made(), SHAPE).codes(range(40_000), 0)
     assert z.shape == (40_000, 6)
     assert z.mean(0).abs().max() < 0.03
     assert (torch.cov(z.T) - torch.eye(6)).abs().max() < 0.04

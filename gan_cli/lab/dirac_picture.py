@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from gan_cli.lab import style
+from gan_cli.plot.film import film
 
 Path = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 """(θ, ψ) step by step, `(steps + 1, 2)`."""
@@ -67,7 +68,7 @@ def film_of(shown: Sequence[Portrait], frames: int = 60) -> bytes:
             stage.draw(panel, *_trail(panel, portrait.simultaneous, step), *end)
         stage.draw(panels[0], style.note(panels[0], f"step {step - 1}"))
         shots.append(stage.shot())
-    return style.film(shots)
+    return film(shots)
 
 
 def radii(shown: Sequence[Portrait]) -> bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -113,7 +114,7 @@ def _train(spec: Spec, d: float, steps: int, seed: int) -> Trained:
     q = Gaussian(d, 1.0)
     grid = Grid.line(-9.0, 9.0 + d, 1200)
     tables = (grid.table(P.log_prob), grid.table(q.log_prob), grid.weights)
-    loss, D = fight.method.loss, fight.method.D.net
+    loss, D = cast(optimum.Game, fight.method.loss), fight.method.D.net
     seen: list[tuple[int, Tensor, float]] = []
     looks = set(torch.logspace(0, math.log10(steps), 48).round().int().tolist()) | {steps}
     for step in judge(fight, seed):

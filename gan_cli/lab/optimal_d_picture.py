@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gan_cli.lab import style
+from gan_cli.plot.film import film
 
 TITLE = "D, trained against a fixed G, and the best D"
 WORDS = (
@@ -83,7 +84,7 @@ def film_of(shown: Sequence[Trained]) -> bytes:
             line = panel.plot(one.x, one.aligned(at), color=_colour(one, at), linewidth=2.4)
             stage.draw(panel, *line, style.note(panel, f"step {one.steps[at]:,}"))
         shots.append(stage.shot())
-    return style.film(shots, 110)
+    return film(shots, 110)
 
 
 def errors(shown: Sequence[Trained]) -> bytes:

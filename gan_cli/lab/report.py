@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def show(cell: Cell, digits: int) -> str:
     return f"{cell:.{digits}g}" if isinstance(cell, float) else str(cell)
 
 
-def _pad(row: list[str] | tuple[str, ...], widths: list[int], right: list[bool]) -> list[str]:
+def _pad(row: Sequence[str], widths: list[int], right: list[bool]) -> list[str]:
     columns = zip(row, widths, right, strict=True)
     return [text.rjust(width) if r else text.ljust(width) for text, width, r in columns]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
+from typing import Literal
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
+from gan_cli.plot import grid
 from gan_cli.plot.grid import Pixels
 
 GROUND, PANEL, LINES = "#0e1016", "#14161e", "#242834"
@@ -22,6 +22,7 @@ COLOURS = ("#7fd3ff", "#ffb454", "#ff6b8b", "#9ee493", "#c3a6ff", "#f5e663", "#5
 """One for each curve of many."""
 
 DPI = 110
+Place = Literal["best", "upper right", "upper left", "lower left", "lower right"]
 
 
 def figure(
@@ -69,7 +70,7 @@ def note(panel: Axes, text: str) -> Artist:
     )
 
 
-def legend(panel: Axes, place: str = "best", columns: int = 1) -> None:
+def legend(panel: Axes, place: Place = "best", columns: int = 1) -> None:
     """The names of a panel's curves."""
     shown = panel.legend(
         loc=place,
@@ -106,27 +107,7 @@ def pixels(drawn: Figure) -> Pixels:
 
 def png(drawn: Figure) -> bytes:
     """The figure as a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(pixels(drawn)).save(file, "PNG", optimize=True)
-    return file.getvalue()
-
-
-def film(frames: list[Pixels], milliseconds: int = 80, rest: int = 1500) -> bytes:
-    """The frames as an animated WebP file without end; the last one rests a while."""
-    file = io.BytesIO()
-    first, *others = (Image.fromarray(frame) for frame in frames)
-    times = [milliseconds] * (len(frames) - 1) + [rest]
-    first.save(
-        file,
-        "WEBP",
-        save_all=True,
-        append_images=others,
-        duration=times,
-        loop=0,
-        quality=72,
-        method=4,
-    )
-    return file.getvalue()
+    return grid.png(pixels(drawn), {})
 
 
 class Stage:

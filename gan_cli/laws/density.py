@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -114,22 +115,20 @@ def _density(density: Density, x: Tensor) -> Tensor:
 def cells(density: Density) -> tuple[Tensor, Tensor]:
     """A place in each of the cells that cover the line or plane, and their volumes.
 
-    They are small where samples are.
-
-    `(M, d), (M,)`.
+    They are small where samples are: `(M, d), (M,)`.
     """
     d = density.shape[0]
     x = draw(density, 20_000).double().reshape(-1, d)
     low, high = x.min(0).values, x.max(0).values
     margin = 0.25 * (high - low) + 1e-3 * (1 + x.abs().max())
     low, size = low - margin, high - low + 2 * margin
-    coarse, fine = (2000, 50) if d == 1 else (80, 16)
+    coarse, fine = (2000, 50) if d == 1 else (160, 16)
     index = ((x - low) / size * coarse).long().clamp(0, coarse - 1)
     full = torch.zeros([coarse] * d, dtype=torch.bool)
     full[tuple(index.T)] = True
     for axis in range(d):  # and their neighbours, where the density may end
         full = full | full.roll(1, axis) | full.roll(-1, axis)
-    fine = max(2, min(fine, int((BUDGET / int(full.sum())) ** (1 / d))))
+    fine = min(fine, math.ceil((BUDGET / int(full.sum())) ** (1 / d)))
     rough, dense = (~full).nonzero(), full.nonzero()
     steps = torch.cartesian_prod(*[torch.arange(fine)] * d).reshape(-1, d)
     inner = (dense[:, None, :] * fine + steps).reshape(-1, d)

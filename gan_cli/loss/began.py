@@ -29,9 +29,10 @@ class BEGAN:
         D/fake divided by D/real tends to gamma. k at 0 for good: G never gets ahead. k at 1: D
         can't hold G back.
     Needs: a D that is an autoencoder without batch norm (it brings model=autoencoder).
-    Trouble: fakes alike: a larger loss.gamma, for the diversity of fakes grows with it (the paper
-        has 0.3 to 0.7). G oscillates: optimizer.lr=1e-4, the paper's rate, halved as M stalls
-        (schedule=linear). k too slow for a short run: loss.step=0.01.
+    Trouble: fakes alike, its first failure on small images: a code smaller than the image
+        (model.code=16 model.z_dim=16 model.g_norm=none), a k that can keep up with a short run
+        (loss.step=0.05), a larger loss.gamma (the paper has 0.3 to 0.7; the diversity of fakes
+        grows with it) and optimizer.lr=1e-3. G oscillates: optimizer.lr=1e-4, the paper's rate.
     """
 
     gamma: float = 0.5

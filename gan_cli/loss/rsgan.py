@@ -23,9 +23,9 @@ class RSGAN:
         with G's large and growing means that D has won. The level of D's outputs means nothing and
         may wander; the gap D/real - D/fake is what to watch.
     Needs: pairs, so G's step judges real samples too.
-    Trouble: it does not converge by itself on narrow data (Dirac-GAN): penalty=[r1,r2], or
-        loss=r3gan, which brings them. G's outputs collapse or D's gap grows without end: a larger
-        gamma (penalty.r1.gamma=…).
+    Trouble: by itself it does not converge on narrow data (Dirac-GAN), and D wins on few: give it
+        penalty=[r1,r2]. The gamma of loss=r3gan is that of CIFAR-10; where D wins all the same
+        (G's loss above 3), penalty=[r1,r2] penalty.r1.gamma=1 penalty.r2.gamma=1, or more.
     """
 
     relative: ClassVar[bool] = True

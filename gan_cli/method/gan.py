@@ -77,8 +77,7 @@ class GAN:
     def d_step(self, real: Batch) -> Facts:
         """D learns to tell real from fake; G is held fixed."""
         facts = self.D.descend(self.d_loss, real, self.accumulate)
-        self.settle()
-        return named(facts, "d")
+        return named(facts, "d") | self.settle()
 
     def g_step(self, real: Batch) -> Facts:
         """G learns to pass for real; D is held fixed."""
@@ -110,14 +109,17 @@ class GAN:
         facts = {"loss": game.mean().detach()}
         return self.turns.best(game, d_fake), facts
 
-    def settle(self) -> None:
-        """After D's move: its constraint holds again, and what D said is remembered."""
+    def settle(self) -> Facts:
+        """After D's move: its constraint holds again; what D said is remembered, and told."""
         self.constraint.project(self.D.net)
         real, fake = (torch.cat(outputs) for outputs in zip(*self._heard, strict=True))
         self.outputs = {"D/real": real, "D/fake": fake}
         self._heard.clear()
-        for component in self.memories.values():
+        told: Facts = {}
+        for name, component in self.memories.items():
             component.remember(real, fake)
+            told |= {f"{name}/{k}": value for k, value in component.memory.items() if not value.dim()}
+        return told
 
     def forget(self) -> None:
         """What D said since its last move was said of a trial, and counts for nothing."""
@@ -126,7 +128,7 @@ class GAN:
     @property
     def memories(self) -> dict[str, Remembers]:
         """The components with a state of their own, by name."""
-        parts = {"loss": self.loss} | {f"penalty_{n}": p for n, p in self.penalties.items()}
+        parts = {"loss": self.loss} | {f"penalty/{n}": p for n, p in self.penalties.items()}
         return {name: part for name, part in parts.items() if isinstance(part, Remembers)}
 
     def state(self) -> dict[str, Tensor]:
@@ -135,7 +137,7 @@ class GAN:
         for name, player in self.players.items():
             tensors |= player.state(name)
         for name, part in self.memories.items():
-            tensors |= {f"memory_{name}/{key}": value for key, value in part.memory.items()}
+            tensors |= {f"memory/{name}/{key}": value for key, value in part.memory.items()}
         return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -143,7 +145,7 @@ class GAN:
         for name, player in self.players.items():
             player.restore(name, tensors)
         for name, part in self.memories.items():
-            recall(f"memory_{name}", part, tensors)
+            recall(f"memory/{name}", part, tensors)
 
     def look(self, batch: Batch) -> Batch:
         """What D gets to see of a batch."""

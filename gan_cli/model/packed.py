@@ -11,7 +11,8 @@ class Packed(nn.Module):
     """A D that judges m consecutive samples together, and gives its answer to each of them.
 
     Lin et al. 2018, arXiv 1712.04086 (PacGAN): a G that lacks variety is caught by groups. The D
-    inside is built for samples of m times the channels, and nothing else of it changes.
+    inside is built for samples of m times the channels, and nothing else of it changes; it gets
+    the conditions of a group together, `(N/m, m)`.
     """
 
     crosses_samples = True
@@ -24,13 +25,12 @@ class Packed(nn.Module):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Raw outputs, `(N, C, …) -> (N,)`; UserMistake unless m divides N."""
-        if c is not None:
-            raise UserMistake("samples judged together can't have conditions of their own: pack=1")
         if len(x) % self.m:
             raise UserMistake(
                 f"D judges pack={self.m} samples together, and {len(x)} samples can't be shared "
                 f"out so: batch_size (and its parts, if accumulate) a multiple of {self.m}"
             )
         packs = x.reshape(len(x) // self.m, self.m * x.shape[1], *x.shape[2:])
-        out: Tensor = self.D(packs, None)
+        together = None if c is None else c.unflatten(0, (-1, self.m))
+        out: Tensor = self.D(packs, together)
         return out.repeat_interleave(self.m)

@@ -43,7 +43,8 @@ class Plane:
 
     frame: left, right, bottom, top. p: masses of the data `(rows, columns)`, from the bottom up.
     d: what D says, `(rows, columns)`, and `best` what the best D would, NaN where there is neither
-    data nor fakes; `probability` says that both are from 0 to 1. made: samples of G `(N, 2)`.
+    data nor fakes; `limits` are the values at the ends of the colours, by default those D takes,
+    and `probability` says that it is one. made: samples of G `(N, 2)`.
     pushed and push: some of them, and D's gradient there, `(K, 2)`. close: samples as seen from the
     nearest mean, in standard deviations, `(N, 2)`, where the data have modes.
     """
@@ -52,6 +53,7 @@ class Plane:
     p: Array
     d: Array
     best: Array | None
+    limits: tuple[float, float] | None
     probability: bool
     made: Array
     pushed: Array
@@ -168,11 +170,10 @@ def _levels(p: Array) -> list[float]:
 
 def _limits(game: Plane) -> tuple[float, float]:
     """The values at the ends of the colours; the middle one is white."""
-    if game.probability:
-        return 0.0, 1.0
-    said = game.d if game.best is None else np.concatenate([game.d.ravel(), game.best.ravel()])
-    low, high = np.nanpercentile(said, [2, 98])
-    return (float(low), float(high)) if high > low else (float(low) - 1, float(low) + 1)
+    if game.limits is not None:
+        return game.limits
+    low, high = np.percentile(game.d, [2, 98]).tolist()
+    return (low, high) if high > low else (low - 1, low + 1)
 
 
 def _field(axes: Axes, values: Array, game: Plane) -> AxesImage:

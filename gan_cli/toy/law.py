@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.dataset.curve import Curve
+from gan_cli.dataset.density import Cumulative
 from gan_cli.dataset.source import Density, Distribution, Endless, Source
 from gan_cli.randomness import generator
 from gan_cli.toy.cells import Array, Cells, jensen_shannon
@@ -18,7 +19,7 @@ from gan_cli.toy.cells import Array, Cells, jensen_shannon
 N = {1: 40_000, 2: 10_000}
 """Samples of G that are measured, and as many of the data beside them, by the number of axes."""
 
-MANY = 50
+MANY = {1: 10, 2: 50}
 """How many times as many samples stand for the law itself, where it must be counted."""
 
 CELLS = {1: 1024, 2: 512}
@@ -68,6 +69,15 @@ class Law:
         frame = tuple(side for m in middle for side in (m - half, m + half))
         return Cells(frame, CELLS[len(middle)])
 
+    @property
+    def many(self) -> int:
+        """How many times as many samples stand for the law itself."""
+        return MANY[self.data.shape[0]]
+
+    @property
+    def _very_many(self) -> Tensor:
+        return self.draw("masses", self.many)
+
     def draw(self, name: str, times: int = 1) -> Tensor:
         """Samples `(times * n, d)` of the data, a function of the seed and the name."""
         return self.data.sample(times * self.n, generator("toy", self.seed, name)).double()
@@ -75,7 +85,7 @@ class Law:
     @cached_property
     def counted(self) -> Array:
         """The share of very many samples in each cell."""
-        return self.cells.masses(self.draw("masses", MANY).numpy())
+        return self.cells.masses(self._very_many.numpy())
 
     @cached_property
     def density(self) -> Array | None:
@@ -126,7 +136,12 @@ class Law:
         """On a line, the quantiles (i + 1/2)/n, `(n,)`; None in the plane."""
         if self.cells.axes > 1:
             return None
-        return self.draw("quantiles", MANY).flatten().sort().values[MANY // 2 :: MANY]
+        if not isinstance(self.data, Cumulative):
+            return self._very_many.flatten().sort().values[self.many // 2 :: self.many]
+        low, high = self.cells.frame
+        x = torch.linspace(2 * low - high, 2 * high - low, 1 << 17, dtype=torch.float64)
+        shares = (np.arange(self.n) + 0.5) / self.n
+        return torch.from_numpy(np.interp(shares, self.data.cdf(x).numpy(), x.numpy()))
 
     def count(self, x: Tensor) -> Array:
         """The blurred masses of samples `(N, d)`."""

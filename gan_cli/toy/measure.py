@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gan_cli.dataset.density import Modal
 from gan_cli.loss import Loss, Measures, Solved
+from gan_cli.model.packed import Packed
 from gan_cli.sampler import Sampler, evaluating
 from gan_cli.theory.optimum import value
 from gan_cli.theory.transport import sliced, w1_line, wasserstein
@@ -139,9 +140,16 @@ def _divergences(x: Tensor, q: Array, law: Law) -> dict[str, float]:
 @torch.no_grad()
 def _value(D: nn.Module, loss: Loss, real: Tensor, fake: Tensor) -> float:
     """D's mean loss on samples that neither it nor G has learnt from."""
-    pairs = zip(real.split(PART), fake.split(PART), strict=True)
+    size = PART - PART % _pack(D)
+    whole = len(real) - len(real) % size
+    pairs = zip(real[:whole].split(size), fake[:whole].split(size), strict=True)
     losses = [loss.d(_ask(D, r), _ask(D, f)) for r, f in pairs]
     return float(torch.cat(losses).double().mean())
+
+
+def _pack(D: nn.Module) -> int:
+    """How many samples D judges together."""
+    return D.m if isinstance(D, Packed) else 1
 
 
 def _ask(D: nn.Module, x: Tensor) -> Tensor:
@@ -162,10 +170,14 @@ def _field(D: nn.Module, law: Law, x: Tensor, arrows: int = 400) -> Field:
 
 
 def _slopes(D: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """D's outputs `(N,)` and its gradients `(N, d)`, on the CPU."""
+    """D's outputs `(N,)` and its gradients `(N, d)`, on the CPU.
+
+    A D that judges several samples together is asked for as many at the same place.
+    """
+    pack = _pack(D)
     with torch.enable_grad():
         x = x.float().to(next(D.parameters()).device).requires_grad_()
-        out = _ask(D, x)
+        out = _ask(D, x.repeat_interleave(pack, 0))[::pack]
         (slope,) = torch.autograd.grad(out.sum(), x)
     return out.detach().cpu().double(), slope.cpu().double()
 

@@ -12,14 +12,18 @@ from gan_cli.plot.line import Line, line
 from gan_cli.plot.plane import Plane, plane
 from gan_cli.toy.cells import Array
 from gan_cli.toy.law import Law
-from gan_cli.toy.measure import Look, is_logit
+from gan_cli.toy.measure import EXACT, Look, is_logit
 from gan_cli.toy.modes import from_nearest
 
-SCALES = (1, 2, 4, 8)
-"""Blurs, in that of the law, from which G's density is told for the best D."""
+SCALES = (1.0, 1.5, 2.25, 3.4)
+"""Blurs, in that of the law, from which G's density in the plane is told for the best D."""
 
-FEW = 4
+FEW = 5
 """Samples within reach of a blur for it to be told so finely."""
+
+
+SURE = 4.0
+"""The log of a density ratio at which colours end."""
 
 
 def picture(look: Look, law: Law, loss: Loss, step: int) -> Pixels:
@@ -38,6 +42,7 @@ def picture(look: Look, law: Law, loss: Loss, step: int) -> Pixels:
         p=law.drawn,
         d=said,
         best=best,
+        limits=_limits(loss, logit),
         probability=logit,
         made=look.x,
         pushed=field.pushed,
@@ -49,8 +54,12 @@ def picture(look: Look, law: Law, loss: Loss, step: int) -> Pixels:
 
 def words(numbers: dict[str, float], look: Look) -> str:
     """The numbers that matter most, in a line."""
+    shown = {"js": "JS", "tv": "TV", "w1": "W₁"}
+    if "sliced_w1" in numbers:  # in the plane W1 is that of few samples, and not 0 for the data
+        shown = {"js": "JS", "tv": "TV", "sliced_w1": "sliced W₁"}
+        shown |= {"w1": f"W₁ of {EXACT:,} samples"} if "w1_by_d" in numbers else {}
     parts = []
-    for name, label in (("js", "JS"), ("tv", "TV"), ("w1", "W₁")):
+    for name, label in shown.items():
         if name in numbers:
             by_d = numbers.get(f"{name}_by_d")
             finds = "" if by_d is None else f" (D finds {by_d:.3f})"
@@ -58,7 +67,8 @@ def words(numbers: dict[str, float], look: Look) -> str:
     if "w1_by_d" in numbers:
         parts.append(f"slopes up to {numbers['slope']:.2g}")
     if found := look.modes:
-        parts.append(f"{found.found} of {found.count} modes")
+        if found.count > 1:
+            parts.append(f"{found.found} of {found.count} modes")
         parts.append(f"{found.share:.1%} within 3σ (a perfect sampler: {found.perfect:.1%})")
     return "  ·  ".join(parts)
 
@@ -106,8 +116,12 @@ def _best(look: Look, law: Law, loss: Loss, logit: bool) -> Array | None:
     """What the best D says in each cell; NaN where there is neither data nor G."""
     if not isinstance(loss, Solved):
         return None
-    p, q = law.masses, _thinly(look, law)
-    known = (q > 0) | (p > _mass_of(1, law, law.blur))
+    p, q, known = law.masses, look.q, np.zeros(look.q.shape, dtype=bool)
+    # G's density is told more coarsely where nothing is found: but on a line, where it would show
+    for times in SCALES[: 1 if law.cells.axes == 1 else None]:
+        more = law.cells.blur(look.q, law.blur * (times**2 - 1) ** 0.5)
+        enough = ~known & (p + more > _mass_of(FEW, law, times * law.blur))
+        q, known = np.where(enough, more, q), known | enough
     ratio = torch.from_numpy(np.log(np.where(known, p, 1) + 1e-12) - np.log(q + 1e-12))
     said = loss.optimal(ratio)
     if logit:
@@ -115,14 +129,14 @@ def _best(look: Look, law: Law, loss: Loss, logit: bool) -> Array | None:
     return np.where(known, said.numpy(), np.nan)
 
 
-def _thinly(look: Look, law: Law) -> Array:
-    """G's masses, blurred the more the fewer samples there are about a cell; 0 where none are."""
-    found = np.zeros_like(look.q)
-    for times in SCALES:
-        width = times * law.blur
-        more = law.cells.blur(look.q, law.blur * (times**2 - 1) ** 0.5)
-        found = np.where((found == 0) & (more > _mass_of(FEW, law, width)), more, found)
-    return found
+def _limits(loss: Loss, logit: bool) -> tuple[float, float] | None:
+    """What the best D says where it is nearly sure, of fakes and of the data."""
+    if logit:
+        return 0.0, 1.0
+    if not isinstance(loss, Solved):
+        return None
+    low, high = loss.optimal(torch.tensor([-SURE, SURE])).tolist()
+    return (low, high) if low < high else None
 
 
 def _mass_of(samples: float, law: Law, width: float) -> float:

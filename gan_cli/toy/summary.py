@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from gan_cli.plot.curves import Curve, Level, Panel
 from gan_cli.plot.paper import DATA, FAKE, INK
+from gan_cli.toy.measure import EXACT
 
 Row = dict[str, float]
 
@@ -43,17 +44,20 @@ def panels(told: Sequence[Row], best: Row) -> list[Panel]:
     if "tv_by_d" in told[-1]:
         made.append(_divergence(told, best, "tv", "total variation", 1.0))
     if "w1_by_d" in told[-1]:
-        made.append(_divergence(told, best, "w1", "Wasserstein distance W1", None))
+        name = "Wasserstein distance W1"
+        name += f", of {EXACT:,} samples" if "sliced_w1" in told[-1] else ""
+        made.append(_divergence(told, best, "w1", name, None))
     if "game_at_best" in told[-1]:
         curves = [
             Curve("D, on fresh samples", _column(told, "game"), INK, "--"),
             Curve("the best D for this G", _column(told, "game_at_best"), DATA),
         ]
         made.append(Panel("D's loss", curves))
-    if "modes" in told[-1]:
+    if best.get("modes", 1) > 1:
         modes = [Curve("found", _column(told, "modes"), FAKE)]
         levels = [Level("all", best["modes"])]
         made.append(Panel("modes", modes, levels, low=0, high=1.08 * best["modes"]))
+    if "quality" in told[-1]:
         share = [Curve("of G", _column(told, "quality"), FAKE)]
         levels = [Level(f"perfect: {best['perfect']:.4f}", best["perfect"])]
         made.append(Panel("samples within 3 standard deviations", share, levels, 0, 1.05))

@@ -51,12 +51,14 @@ class Watch:
         title = f"{type(self.loss).__name__} on {type(self.law.data).__name__}, {step:,} steps"
         said = f"{self.law.n:,} samples at each; densities blurred by h = {self.law.blur:.2g}"
         steps = [int(row["step"]) for row in told]
-        replace(self.directory / "curves.png", png(curves(steps, drawn, title, said), {}))
+        summary, moving = self.directory / "curves.png", self.directory / "samples/animation.webp"
+        replace(summary, png(curves(steps, drawn, title, said), {}))
         pictures = sorted((self.directory / "samples").glob("step-????????.png"))
         film = animation([path for path in pictures if _step(path) <= step])
         if film is not None:
-            replace(self.directory / "samples" / "animation.webp", film)
-        return table(told, best)
+            replace(moving, film)
+        seen = f"\nfilm         {moving}" if film else ""
+        return f"{table(told, best)}\nsummary      {summary}{seen}"
 
     def _keep(self, step: int, numbers: dict[str, float]) -> None:
         safe = {name: v if math.isfinite(v) else str(v) for name, v in numbers.items()}

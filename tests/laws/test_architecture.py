@@ -47,7 +47,7 @@ START = {"gan_cli/__init__.py", "gan_cli/__main__.py", "gan_cli/cli.py"}  # what
 LIBRARIES = {  # who may import what
     "hydra": ("cli", "build"),
     "omegaconf": ("cli", "build"),
-    "rich": ("console",),
+    "rich": ("console", "lab"),
     "tensorboard": ("log",),
     "torch.utils.tensorboard": ("log",),
     "torch.distributed": ("dist",),

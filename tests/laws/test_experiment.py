@@ -12,15 +12,12 @@ from tests.games import TINY, composed
 
 pytestmark = pytest.mark.training
 
-LOCAL = ("digits", "ring")
+DOWNLOADED = {"mnist", "fashion_mnist", "kmnist", "cifar10", "folder"}
+GROUPS = ("model", "loss", "penalty", "constraint", "augment", "dynamics", "optimizer", "schedule")
 CHOICES = [
     *(f"experiment={name}" for name in entries("experiment")),
-    *(f"dataset={name}" for name in entries("dataset") if name in LOCAL),
-    *(
-        f"{group}={name}"
-        for group in ("model", "loss", "penalty", "constraint", "optimizer", "schedule")
-        for name in entries(group)
-    ),
+    *(f"dataset={name}" for name in entries("dataset") if name not in DOWNLOADED),
+    *(f"{group}={name}" for group in GROUPS for name in entries(group)),
 ]
 
 

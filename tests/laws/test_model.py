@@ -144,7 +144,6 @@ def test_what_cannot_be_packed_is_refused_with_the_fix():
     D = Packed(model("mlp").discriminator((8,)), 4)
     with pytest.raises(UserMistake, match="batch_size .* a multiple of 4"):
         D(torch.zeros(6, 2))
-    with pytest.raises(UserMistake, match="pack=1"):
-        D(torch.zeros(8, 2), torch.zeros(8))
+    assert D(torch.zeros(8, 2), torch.zeros(8)).shape == (8,)  # conditions are no hindrance
     with pytest.raises(ValueError, match="pack is a number of samples"):
         Packed(D, 0)

@@ -21,8 +21,15 @@ GAMES = (
     + [f"experiment={name}" for name in entries("experiment")]
     + [f"optimizer={name}" for name in entries("optimizer")]
     + [f"schedule={name}" for name in entries("schedule")]
+    + [f"dynamics={name}" for name in entries("dynamics")]
+    + [f"augment={name}" for name in entries("augment")]
     + [
-        "penalty=r1",
+        "penalty=[r1,r2]",
+        "penalty=lecam",
+        "constraint=lipschitz",
+        "constraint=weight_norm",
+        "pack=2 top_k=0.5",
+        "penalty=r1 +anneal.to.penalty.r1.gamma=0.1 +anneal.to.optimizer.lr=1e-5",
         "penalty.r1.every=3 penalty=r1",
         "head_start.d=12",
         "n_critic=3",
