@@ -1,4 +1,4 @@
-"""Samples as files: a grid, a scatter plot, an array, or a directory of single images."""
+"""Samples as files: a grid, a plot, an array, or a directory of single images."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Wish:
 def draw(wish: Wish, sampler: Sampler) -> str:
     """Write the samples that are wished for, and return a line about them.
 
-    The name decides: `.png` is a grid of images or a scatter plot, `.npz` an array, and anything
+    The name decides: `.png` is a grid of images or a plot, `.npz` an array, and anything
     else a directory of single images, which must be new or empty unless `force`. Raises
     UserMistake before anything is written when the wish can't be granted, and DiskFailure.
     """
@@ -68,6 +68,9 @@ _OTHER = frozenset(
     ".bmp .gif .jpeg .jpg .mp4 .npy .pdf .pkl .pt .pth .safetensors .svg .tif .tiff .webp".split()
 )
 
+_PICTURED = {(1,), (2,)}
+"""Shapes of points that a picture can show: a histogram, a scatter plot."""
+
 _Writer = Callable[[Wish, Sampler, int, Path], None]
 
 
@@ -78,7 +81,7 @@ def _default(wish: Wish, sampler: Sampler) -> Path:
     folder = run / "samples" if (run / "checkpoints").is_dir() else run
     if folder != run and folder.is_symlink():
         raise UserMistake(f"{clean(folder)} leads elsewhere: say where to write with --out")
-    drawable = _is_image(sampler) or sampler.space.shape == (2,)
+    drawable = _is_image(sampler) or sampler.space.shape in _PICTURED
     weights = "" if sampler.origin.averaged else "-raw"
     suffix = ".png" if drawable else ".npz"
     many = f"-{_count(wish, sampler)}" if wish.n or wish.grid else ""
@@ -107,7 +110,7 @@ def _check(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
         raise UserMistake(f"{clean(out)} is a directory: another name")
     if not image and suffix not in {".png", ".npz"}:
         raise UserMistake("points are no images: --out FILE.png or FILE.npz")
-    if not image and suffix == ".png" and sampler.space.shape != (2,):
+    if not image and suffix == ".png" and sampler.space.shape not in _PICTURED:
         raise UserMistake(f"points of {sampler.space.shape[0]} numbers: --out FILE.npz")
 
 
@@ -122,9 +125,12 @@ def _grid(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
 
 
 def _scatter(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
-    from gan_cli.plot.scatter import scatter  # here, because grids do without matplotlib
+    from gan_cli.plot.histogram import histogram  # here, because grids do without matplotlib
+    from gan_cli.plot.scatter import scatter
 
-    picture = scatter(sampler.sample(n, wish.seed, wish.batch))
+    points = sampler.sample(n, wish.seed, wish.batch)
+    flat = sampler.space.shape == (1,)
+    picture = histogram(points, f"step {sampler.step:,}") if flat else scatter(points)
     _put(out, grid.png(picture, _about(wish, sampler)))
 
 

@@ -48,6 +48,5 @@ def gradients(gan: GAN, real: Batch) -> tuple[list[Tensor], list[Tensor], Facts]
 
 def move_both(gan: GAN, d: list[Tensor], g: list[Tensor], images: int) -> Facts:
     """Both players move, each along its gradient."""
-    facts = named(gan.D.move(d, images), "d")
-    gan.settle()
+    facts = named(gan.D.move(d, images), "d") | gan.settle()
     return facts | named(gan.G.move(g, images), "g")

@@ -39,3 +39,17 @@ class Smooth(nn.Module):
         """Raw outputs, `(N, d) -> (N,)`."""
         out: Tensor = self.layers(x)
         return out.squeeze(1)
+
+
+class Segment(Generator):
+    """G(z) = (theta, Φ(z)): the points of a vertical segment at theta, evenly."""
+
+    z_dim = 1
+
+    def __init__(self, theta: float):
+        super().__init__()
+        self.theta = nn.Parameter(torch.tensor(theta))
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """Points, `(N, 1) -> (N, 2)`."""
+        return torch.cat([self.theta.expand(len(z), 1), torch.special.ndtr(z)], dim=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import rich
 import rich.table
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
@@ -27,7 +28,9 @@ def tell(report: Report) -> None:
 
 
 def _drawn(table: Table) -> rich.table.Table:
-    drawn = rich.table.Table(title=escape(table.title), title_justify="left", title_style="bold")
+    drawn = rich.table.Table(
+        title=escape(table.title), title_justify="left", title_style="bold", box=SIMPLE_HEAD
+    )
     for column, name in enumerate(table.head):
         drawn.add_column(escape(name), justify="right" if numeric(table, column) else "left")
     for row in table.rows:

@@ -118,7 +118,7 @@ class GAN:
         told: Facts = {}
         for name, component in self.memories.items():
             component.remember(real, fake)
-            told |= {f"{name}/{k}": value for k, value in component.memory.items() if not value.dim()}
+            told |= {f"{name}/{key}": value for key, value in component.memory.items()}
         return told
 
     def forget(self) -> None:

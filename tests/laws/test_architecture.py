@@ -21,8 +21,10 @@ Rule = Callable[[Module], Wrong]
 
 LAYERS = (  # bottom first; imports point down, never up, never across between pieces of a layer
     ("errors", "batch", "memory", "randomness", "strict", "configs", "dist", "theory"),
-    ("loss", "penalty", "constraint", "optimizer", "schedule", "dataset", "model", "augment")
-    + ("plot", "disk"),
+    (
+        *("loss", "penalty", "constraint", "augment", "optimizer", "schedule"),
+        *("dataset", "model", "plot", "disk"),
+    ),
     ("player", "container", "record", "rows"),
     ("method",),
     ("dynamics", "anneal"),

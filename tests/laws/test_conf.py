@@ -77,6 +77,8 @@ COMPANIONS = [
     ("wgan_gp", {"penalty.gp": "gp.GradientPenalty", "optimizer": "adam.Adam"}, 5, 1e-4),
     ("hinge", {"constraint": "spectral.Spectral", "schedule": "linear.Linear"}, 5, 2e-4),
     ("lsgan", {"constraint": "free.Free"}, 1, 2e-4),
+    ("r3gan", {"penalty.r1_r3gan": "r1.R1", "penalty.r2_r3gan": "r2.R2"}, 1, 2e-4),
+    ("ebgan", {"model": "autoencoder.Autoencoder"}, 1, 2e-4),
     ("nonsaturating", {"constraint": "free.Free", "optimizer": "adam.Adam"}, 1, 2e-4),
 ]
 
@@ -84,8 +86,8 @@ COMPANIONS = [
 @pytest.mark.parametrize(("loss", "brings", "n_critic", "lr"), COMPANIONS)
 def test_a_loss_brings_the_companions_of_its_paper(loss, brings, n_critic, lr):
     config = composed(f"loss={loss}")
-    for group, target in brings.items():
-        group, _, name = group.partition(".")
+    for place, target in brings.items():
+        group, _, name = place.partition(".")
         spec = config[group][name] if name else config[group]
         assert spec["_target_"] == f"gan_cli.{group}.{target}"
     assert config["n_critic"] == n_critic
