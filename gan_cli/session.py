@@ -61,11 +61,11 @@ def make(config: Config, made: Parts, device: torch.device) -> Session:
 
 
 def _game(config: Config, made: Parts, source: Source, device: torch.device) -> GAN:
-    d_net = made.constraint.wrap(d_net_of(config, made, source.shape))
     try:
         g_net = made.model.generator(source.shape)
     except ValueError as error:
         raise UserMistake(f"model: {error}") from error
+    d_net = made.constraint.wrap(d_net_of(config, made, source.shape))
     optimizer, precision = made.optimizer, made.hardware.autocast(device)
     clip = config["clip_grad"]
     averages = made.averaging.half_life or "ema" in made.anneal.to

@@ -22,6 +22,8 @@ from tests.conftest import Result, entries
         ("gan train loss=minim", ["loss=minimax"]),
         ("gan train seed=1 loss=hin", ["loss=hinge"]),
         ("gan train -m penalty=non", ["penalty=none"]),
+        ("gan explain loss=wgan_", ["loss=wgan_gp"]),
+        ("gan check penalty=lec", ["penalty=lecam"]),
         ("gan train optimizer.be", ["optimizer.betas."]),
         ("gan train loss=wgan optimizer.al", ["optimizer.alpha="]),
         ("gan train batch_si", ["batch_size="]),

@@ -148,6 +148,14 @@ def test_points_are_a_scatter_plot_or_an_array(file: str) -> None:
     assert np.load("a.npz")["points"].dtype == np.float32
 
 
+def test_points_on_a_line_are_a_histogram(file: str) -> None:
+    write(Path(file), (1,))
+    main(["--ckpt", file])
+    with Image.open("sample-step12-seed0.png") as image:
+        assert image.size == (1000, 500)
+        assert len(image.convert("RGB").getcolors(1_000_000)) > 10
+
+
 def test_points_of_three_numbers_are_an_array(file: str) -> None:
     write(Path(file), (3,))
     main(["--ckpt", file])
