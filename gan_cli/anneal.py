@@ -8,10 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from gan_cli.constraint.clip import Clip
 from gan_cli.errors import UserMistake
 from gan_cli.method.gan import GAN
 
 Put = Callable[[Any], None]
+
+STATIONS = 200
+"""Places on the way of a number where it is tried before the run, from its last to its first."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,12 @@ class Course:
             first = _first(config, key)
             if not _alike(first, last):
                 raise UserMistake(f"anneal.to.{key}={last}: {key} is {first}, and can't become it")
-            put = _put(gan, key, last)
+            put = _put(gan, key)
             try:
-                put(last)
+                for step in range(STATIONS, -1, -1):
+                    put(_between(first, last, step / STATIONS))
             except (TypeError, ValueError) as error:
                 raise UserMistake(f"anneal.to.{key}: {error}") from error
-            put(tuple(first) if isinstance(first, list) else first)
             self.ends.append((first, last, put))
 
     def __call__(self, progress: float) -> None:
@@ -81,7 +85,8 @@ def _first(config: dict[str, Any], key: str) -> Any:
 def _alike(first: Any, last: Any) -> bool:
     if isinstance(first, list) and isinstance(last, list) and len(first) == len(last):
         return all(map(_alike, first, last))
-    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in (first, last))
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (first, last))
+    return numbers and math.isfinite(last)
 
 
 def _between(first: Any, last: Any, share: float) -> Any:
@@ -90,17 +95,21 @@ def _between(first: Any, last: Any, share: float) -> Any:
     return (1 - share) * first + share * last
 
 
-def _put(gan: GAN, key: str, last: Any) -> Put:
-    """How the number of that key is set; UserMistake when it can't change, or not to `last`."""
+def _put(gan: GAN, key: str) -> Put:
+    """How the number of that key is set; UserMistake when it can't change.
+
+    It raises TypeError or ValueError for a value that can't be.
+    """
     parts: dict[str, Any] = {
         "loss": gan.loss,
         "augment": gan.augment,
-        "constraint": gan.constraint,
         **{f"penalty.{n}": penalty for n, penalty in gan.penalties.items()},
     }
+    if isinstance(gan.constraint, Clip):  # the others are built into D once
+        parts["constraint"] = gan.constraint
     owner, _, attribute = key.rpartition(".")
     if owner in parts:
-        return _field(parts[owner], key, attribute, last)
+        return _field(parts[owner], key, attribute)
     setters: dict[str, Put] = {
         "optimizer.lr": lambda value: _rate(
             gan, ("G",) if gan.D.recipe.d_lr else ("G", "D"), value
@@ -114,17 +123,26 @@ def _put(gan: GAN, key: str, last: Any) -> Put:
         can = ", ".join([*setters, *(f"{part}.…" for part in parts)])
         raise UserMistake(f"anneal.to.{key}: {key} can't change during a run; what can: {can}")
     if recipe := {"optimizer": gan.G.recipe}.get(owner):
-        _field(recipe, key, attribute, last)
+        return _checked(recipe, attribute, setters[key])
     return setters[key]
 
 
-def _field(part: Any, key: str, attribute: str, last: Any) -> Put:
+def _field(part: Any, key: str, attribute: str) -> Put:
     """Sets a field of a component of this run, frozen for everybody else."""
-    try:
-        dataclasses.replace(part, **{attribute: last})
-    except (TypeError, ValueError) as error:
-        raise UserMistake(f"anneal.to.{key}: {error}") from error
-    return lambda value: object.__setattr__(part, attribute, value)
+    kinds = {field.name: field.type for field in dataclasses.fields(part)}
+    if kinds.get(attribute) in {"int", int}:
+        raise UserMistake(f"anneal.to.{key}: {key} is a whole number, and can't glide")
+    return _checked(part, attribute, lambda value: object.__setattr__(part, attribute, value))
+
+
+def _checked(part: Any, attribute: str, put: Put) -> Put:
+    """Puts only what the component's own constructor would take."""
+
+    def checked(value: Any) -> None:
+        dataclasses.replace(part, **{attribute: value})
+        put(value)
+
+    return checked
 
 
 def _rate(gan: GAN, players: tuple[str, ...], value: float) -> None:

@@ -13,7 +13,7 @@ from gan_cli.build import Config, Parts
 from gan_cli.dataset.source import Feed, Source
 from gan_cli.dynamics import Dynamics
 from gan_cli.errors import UserMistake
-from gan_cli.loss import Selective, Unbounded
+from gan_cli.loss import Crossing, Selective, Unbounded
 from gan_cli.method.gan import GAN
 from gan_cli.model.packed import Packed
 from gan_cli.player import Player
@@ -103,11 +103,21 @@ def d_net_of(config: Config, made: Parts, shape: tuple[int, ...]) -> nn.Module:
         *((f"penalty.{name}", part.refuses(d_net)) for name, part in made.penalty.items()),
         ("constraint", made.constraint.refuses(d_net)),
         ("augment", made.augment.refuses(shape)),
+        ("top_k", _chosen_from_a_crowd(made)),
     ]
     for name, reason in reasons:
         if reason:
             raise UserMistake(f"{name}: {reason}")
     return d_net
+
+
+def _chosen_from_a_crowd(made: Parts) -> str | None:
+    """The refusal of top_k where each sample's loss is a matter of the whole batch."""
+    if not isinstance(made.loss, Crossing) or (
+        made.turns.top_k == 1 and "top_k" not in made.anneal.to
+    ):
+        return None
+    return "this loss compares each fake with the whole batch, and none can be left out: top_k=1"
 
 
 def budget(config: Config, length: int | None) -> int:

@@ -29,7 +29,8 @@ class WeightNorm:
     def wrap(self, D: nn.Module) -> nn.Module:
         """D with each weight of two or more dimensions as a length and a direction."""
         for module in weighted(D):
-            weight_norm(module)
+            transposed = isinstance(module, nn.modules.conv._ConvTransposeNd)
+            weight_norm(module, dim=1 if transposed else 0)
         return D
 
     def project(self, D: nn.Module) -> None:

@@ -21,7 +21,8 @@ class Unrolled:
     Metz et al. 2016, arXiv 1611.02163, equations 7 to 11: G's gradient goes through those steps,
     so that G feels how D would react to what it does. Then D forgets them; its own step is an
     ordinary one, and with steps=0 all is. The steps ahead are plain gradient descent at rate `lr`
-    on one batch, penalties included, with no constraint projected. 5 steps are the paper's.
+    on one batch, with no constraint projected; penalties are paid there too (lazy ones in all of
+    the steps ahead or in none), but send nothing to G. 5 steps are the paper's.
 
     Needs: a D that can be differentiated twice. A step of G costs about 2·`steps` more of D's. A
     batch in parts (`accumulate`) looks ahead in each part by itself.

@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gan_cli.lab import style
+from gan_cli.loss.fgan import FGAN
 from gan_cli.plot.film import film
+from gan_cli.theory import optimum
 from gan_cli.theory.divergence import DIVERGENCES, Divergence
 from gan_cli.theory.fit import Fit
 from gan_cli.theory.gaussian import Gaussian
@@ -107,25 +109,26 @@ def landscapes(fitted: Sequence[Fitted], log_p: Tensor, grid: Grid) -> bytes:
 
 
 def film_of(fitted: Sequence[Fitted], log_p: Tensor, grid: Grid) -> bytes:
-    """Q on its way to P, and D's T(x) between them, as an animated WebP."""
+    """Q on its way to P, and what D says of it, as an animated WebP."""
     drawn, panels = _panels(
-        fitted, "A Gaussian on its way", "the data blue, Q orange, and red what D makes of x: T(x)"
+        fitted,
+        "A Gaussian on its way",
+        "the data blue, Q orange; red: how sure D is that x is real, 0 to 1 (top)",
     )
     x, p = grid.x.squeeze(1), log_p.exp()
     top = 1.15 * float(p.max())
     for panel, one in zip(panels, fitted, strict=False):
         panel.fill_between(x, 0, p, color=style.REAL, alpha=0.3, linewidth=0)
-        panel.set(xlim=REACH, ylim=(-0.35 * top, top))
+        panel.set(xlim=REACH, ylim=(-0.02 * top, 1.02 * top), yticks=())
         style.head(panel, one.name)
     stage, shots = style.Stage(drawn), []
     for index in range(len(fitted[0].looks)):
         for panel, one in zip(panels, fitted, strict=False):
             look = one.looks[index]
             q = look.q.log_prob(grid.x).exp()
-            T = one.f.activation(look.v)
-            T = (T - T.mean()) / 6
             area = panel.fill_between(x, 0, q, color=style.FAKE, alpha=0.45, linewidth=0)
-            line = panel.plot(x, T.clamp(-1, 1) * top, color=style.JUDGE, linewidth=1.5)
+            real = optimum.probability(FGAN(one.name), look.v)
+            line = [] if real is None else panel.plot(x, top * real, color=style.JUDGE, lw=1.5)
             stage.draw(panel, area, *line, style.note(panel, f"step {look.step:,}"))
         shots.append(stage.shot())
     return film(shots, 90)

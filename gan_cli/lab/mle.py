@@ -110,8 +110,8 @@ WORDS = (
     "To maximise the likelihood is to minimise KL(p‖q), whoever does it: EM with one Gaussian and "
     "the two games whose loss descends KL(p‖q) end at the same place, the mean and the standard "
     "deviation of the data, with much of their mass in the gap where there are no data at all. "
-    "KL(q‖p) forbids just that, so its game, and the non-saturating one that most GANs play, sit on "
-    "one mode and never make the other. That is not instability: it is the minimum of what was "
+    "KL(q‖p) forbids just that, so its game, and the non-saturating one that most GANs play, sit "
+    "on one mode and never make the other. That is not instability: it is the minimum of what was "
     "asked for, by a model that is too small. A mixture of two fits both ways at once. The minimax "
     "game has a minimum of either kind, and the seed decides."
 )
@@ -136,10 +136,7 @@ def _em(components: int, grid: Grid, log_p: Tensor, seed: int) -> Mixed:
 
 def _fit(method: Method, seed: int, grid: Grid, log_p: Tensor) -> Fitted:
     fight = _game(method, seed)
-    way = [START]
-    for step in play(fight, seed):
-        if step % 10 == 0:
-            way.append(_where(fight.method.G.net))
+    way = [_where(fight.method.G.net) for step in play(fight, seed) if step % 10 == 0]
     q = Gaussian(*_where(fight.method.generator))
     log_q = q.log_prob(grid.x)
     return Fitted(
@@ -151,7 +148,7 @@ def _fit(method: Method, seed: int, grid: Grid, log_p: Tensor) -> Fitted:
         kl=float(kl(log_p, log_q, grid.weights)),
         reverse_kl=float(reverse_kl(log_p, log_q, grid.weights)),
         likelihood=float(grid.weights @ (log_p.exp() * log_q)),
-        way=tuple(way),
+        way=(START, *way),
     )
 
 
@@ -174,22 +171,24 @@ def _minima(objective: Objective, grid: Grid, log_p: Tensor) -> tuple[Gaussian, 
     found: list[Gaussian] = []
     for mean, std in ((-2.0, 0.6), (2.0, 0.6), (-0.6, 2.0), START, (0.0, 1.0), (-0.6, 0.5)):
         q = _descend(objective, mean, std, grid, log_p)
-        if all(_apart(q, other) > TOLERANCE for other in found):
+        beyond = abs(q.mean) > 6  # a leap of the search to where there is nothing to see
+        if not beyond and all(_apart(q, other) > TOLERANCE for other in found):
             found.append(q)
     return tuple(found)
 
 
 def _descend(objective: Objective, mean: float, std: float, grid: Grid, log_p: Tensor) -> Gaussian:
-    where = torch.tensor([mean, std], dtype=torch.float64).requires_grad_()
-    optimizer = torch.optim.Adam([where], lr=0.03)
-    for step in range(400):
-        optimizer.param_groups[0]["lr"] = 0.03 * (1 - step / 400)
-        z = (grid.x.squeeze(1) - where[0]) / where[1]
-        log_q = -z.square() / 2 - where[1].abs().log() - HALF_LOG
-        (slope,) = torch.autograd.grad(objective(log_p, log_q, grid.weights), where)
-        where.grad = slope
-        optimizer.step()
-    return Gaussian(float(where[0].detach()), abs(float(where[1].detach())))
+    where = torch.tensor([mean, math.log(std)], dtype=torch.float64).requires_grad_()
+    optimizer = torch.optim.LBFGS([where], max_iter=200, line_search_fn="strong_wolfe")
+
+    def height() -> float:
+        z = (grid.x.squeeze(1) - where[0]) / where[1].exp()
+        value = objective(log_p, -z.square() / 2 - where[1] - HALF_LOG, grid.weights)
+        (where.grad,) = torch.autograd.grad(value, where)
+        return float(value.detach())
+
+    optimizer.step(height)
+    return Gaussian(float(where[0].detach()), math.exp(float(where[1].detach())))
 
 
 def _apart(q: Gaussian, other: Gaussian) -> float:
@@ -252,8 +251,10 @@ def _table_em(mixed: list[Mixed]) -> Table:
 
 
 def _table(fitted: list[Fitted], minima: dict[str, tuple[Gaussian, ...]]) -> Table:
-    head = ("loss", "seed", "descends", "mu", "sigma", "minimum mu", "sigma there")
-    head += ("KL(p‖q)", "KL(q‖p)", "log-likelihood")
+    head = (
+        *("loss", "seed", "descends", "mu", "sigma", "nearest minimum: mu", "sigma"),
+        *("KL(p‖q)", "KL(q‖p)", "log-likelihood"),
+    )
     rows = []
     for one in fitted:
         near = min(minima[one.name], key=lambda q: _apart(one.q, q))

@@ -75,9 +75,10 @@ def densities(mixed: Sequence[Mixed], fitted: Sequence[Fitted], grid: Grid, log_
     for panel in panels:
         panel.fill_between(x, log_p.exp(), color=style.REAL, alpha=0.3, linewidth=0)
         panel.set(xlim=(-5.5, 5.5), ylim=(0, 0.74), xlabel="x")
-    for one, colour in zip(mixed[:2], (style.BRIGHT, style.COLOURS[6]), strict=True):
-        label = f"{one.components} Gaussian{'s' * (one.components > 1)}, KL(p‖q) = {one.kl:.3f}"
-        panels[0].plot(x, one.log_q.exp(), color=colour, linewidth=2, label=label)
+    for mixture, colour in zip(mixed[:2], (style.BRIGHT, style.COLOURS[6]), strict=True):
+        count = mixture.components
+        label = f"{count} Gaussian{'s' * (count > 1)}, KL(p‖q) = {mixture.kl:.3f}"
+        panels[0].plot(x, mixture.log_q.exp(), color=colour, linewidth=2, label=label)
     style.head(panels[0], "maximum likelihood by EM")
     for panel, covers, title in (
         (panels[1], True, "games that cover: KL(p‖q)"),

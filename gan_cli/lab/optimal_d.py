@@ -106,7 +106,7 @@ def _first(loss: str) -> float:
 
 
 def _train(spec: Spec, d: float, steps: int, seed: int) -> Trained:
-    settings = ("optimizer=adam", "optimizer.lr=0.005", "optimizer.betas=[0.9,0.99]")
+    settings = ("optimizer=adam", "optimizer.lr=0.01", "optimizer.betas=[0.9,0.99]")
     more = ("schedule=cosine", "constraint=free", "ema.half_life=0.0", "n_critic=1")
     size = (f"steps={steps}", "batch_size=512")
     nets = Networks(lambda: Affine(d, 1.0), Smooth)

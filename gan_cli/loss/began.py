@@ -61,8 +61,8 @@ class BEGAN:
         real, fake = -d_real.mean(), -d_fake.mean()
         lead = self.gamma * real - fake
         k = self.memory["k"].to(lead.device)
-        self.memory["k"] = (k + self.step * lead).clamp(0, 1)
-        self.memory["M"] = real + lead.abs()
+        self.memory["k"] = (k + self.step * lead).clamp(0, 1).float()
+        self.memory["M"] = (real + lead.abs()).float()
 
     def refuses_d(self, D: nn.Module) -> str | None:
         """A D whose output is no energy is refused: its real side would have no bound."""

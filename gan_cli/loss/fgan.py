@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gan_cli.theory.divergence import Divergence, named
+from gan_cli.theory.divergence import NAMES, Divergence, named
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class FGAN:
     relative: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        if self.divergence not in NAMES:
+            raise ValueError(f"divergence is one of {', '.join(NAMES)}, not {self.divergence}")
         named("alpha", self.alpha)
-        named(self.divergence, self.alpha)
 
     @property
     def f(self) -> Divergence:

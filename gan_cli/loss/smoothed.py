@@ -43,7 +43,7 @@ class Smoothed:
 
         With the labels a of real and b of fake, `(N,), (N,) -> (N,)`.
         """
-        return softplus(real) - self.real * real + softplus(fake) - self.fake * fake
+        return _cross_entropy(real, self.real) + _cross_entropy(fake, self.fake)
 
     def g(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """-log D(G(z)), `(N,) -> (N,)`."""
@@ -54,6 +54,13 @@ class Smoothed:
         yes = _mixed(self.real, self.fake, log_ratio)
         no = _mixed(1 - self.real, 1 - self.fake, log_ratio)
         return yes - no
+
+
+def _cross_entropy(logit: Tensor, label: float) -> Tensor:
+    """-label log σ - (1 - label) log(1 - σ); a share of 0 costs nothing, however sure D is."""
+    yes = label * softplus(-logit) if label > 0 else torch.zeros_like(logit)
+    no = (1 - label) * softplus(logit) if label < 1 else torch.zeros_like(logit)
+    return yes + no
 
 
 def _mixed(p_share: float, q_share: float, log_ratio: Tensor) -> Tensor:

@@ -47,6 +47,9 @@ class GAN:
         self.players = {"G": G, "D": D}
         self.outputs: dict[str, Tensor] = {}
         self._heard: list[tuple[Tensor, Tensor]] = []
+        parts = {"loss": loss} | {f"penalty/{name}": part for name, part in penalties.items()}
+        # the components with a state of their own
+        self.memories = {name: part for name, part in parts.items() if isinstance(part, Remembers)}
 
     @property
     def batches_per_step(self) -> int:
@@ -94,9 +97,10 @@ class GAN:
         game = _each(self.loss, self.loss.d(d_real, d_fake), real)
         facts = {"loss": game.mean(), "D/real": d_real.mean(), "D/fake": d_fake.mean()}
         self._heard.append((d_real.detach(), d_fake.detach()))
+        seen = self.seen(real, fake, d_real, d_fake)
         for name, penalty in self.penalties.items():
             if self.D.updates % penalty.every == 0:
-                paid = penalty(Seen(self.D.net, real, fake, d_real, d_fake))
+                paid = penalty(seen)
                 game = game + penalty.every * _each(penalty, paid, real)
                 facts[f"penalty/{name}"] = paid.mean()
         return game, {name: fact.detach() for name, fact in facts.items()}
@@ -125,12 +129,6 @@ class GAN:
         """What D said since its last move was said of a trial, and counts for nothing."""
         self._heard.clear()
 
-    @property
-    def memories(self) -> dict[str, Remembers]:
-        """The components with a state of their own, by name."""
-        parts = {"loss": self.loss} | {f"penalty/{n}": p for n, p in self.penalties.items()}
-        return {name: part for name, part in parts.items() if isinstance(part, Remembers)}
-
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as named tensors."""
         tensors: dict[str, Tensor] = {}
@@ -146,6 +144,13 @@ class GAN:
             player.restore(name, tensors)
         for name, part in self.memories.items():
             recall(f"memory/{name}", part, tensors)
+
+    def seen(self, real: Batch, fake: Batch, d_real: Tensor, d_fake: Tensor) -> Seen:
+        """What penalties get to see: D in full precision, and nothing that leads to G."""
+        if fake.x.requires_grad and self.penalties:
+            fake = Batch(fake.x.detach(), fake.c)
+            d_fake = self.judge(fake)
+        return Seen(self.D.net, real, fake, d_real, d_fake)
 
     def look(self, batch: Batch) -> Batch:
         """What D gets to see of a batch."""

@@ -56,9 +56,16 @@ def slope(D: Critic, x: Tensor, c: Tensor | None) -> Tensor:
     It can be differentiated again. The gradient of the sum over the batch is the gradient of each
     sample only while D's samples do not see each other: never through batch norm.
     """
+    squared = slope_squared(D, x, c)
+    flat = squared == 0  # the root has no slope there, and its gradient is taken to be 0
+    return torch.where(flat, 1.0, squared).sqrt() * ~flat
+
+
+def slope_squared(D: Critic, x: Tensor, c: Tensor | None) -> Tensor:
+    """‖∇D(x)‖², smooth where D is flat too, `(N, …) -> (N,)`; see `slope`."""
     x = x.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(D(x, c).sum(), x, create_graph=True)
-    return gradient.flatten(1).norm(dim=1)
+    return gradient.flatten(1).square().sum(1)
 
 
 def each(like: Tensor) -> Tensor:

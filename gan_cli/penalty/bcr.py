@@ -42,11 +42,12 @@ class BalancedConsistency:
 
     def __call__(self, seen: Seen) -> Tensor:
         """The penalty of each pair (real, fake), `(N,)`."""
-        pairs = ((self.real, seen.real, seen.d_real), (self.fake, seen.fake, seen.d_fake))
         paid = torch.zeros_like(seen.d_real)
-        for weight, batch, said in pairs:
+        for weight, batch in ((self.real, seen.real), (self.fake, seen.fake)):
             view = another_view(batch.x, self.shift, self.mirror, self.jitter)
-            paid = paid + weight * (seen.D(view, batch.c) - said).square()
+            # D is asked again rather than taken at its word: that may be of less precision
+            apart = seen.D(view, batch.c) - seen.D(batch.x, batch.c)
+            paid = paid + weight * apart.square()
         return paid
 
     def refuses(self, D: nn.Module) -> str | None:

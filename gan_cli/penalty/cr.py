@@ -43,7 +43,9 @@ class Consistency:
     def __call__(self, seen: Seen) -> Tensor:
         """The penalty of each real sample, `(N,)`."""
         view = another_view(seen.real.x, self.shift, self.mirror, self.jitter)
-        return self.weight * (seen.D(view, seen.real.c) - seen.d_real).square()
+        x, c = seen.real.x, seen.real.c
+        # D is asked again rather than taken at its word: that may be of less precision
+        return self.weight * (seen.D(view, c) - seen.D(x, c)).square()
 
     def refuses(self, D: nn.Module) -> str | None:
         """Nothing is refused: no gradient is measured, so batch norm does no harm."""

@@ -44,8 +44,7 @@ class Orthogonal:
         paid = sum((self._of(weight) for weight in _weights(seen.D)), seen.d_real.new_zeros(()))
         return self.weight * paid.expand(len(seen.real))
 
-    def _of(self, weight: Tensor) -> Tensor:
-        rows = weight.flatten(1)
+    def _of(self, rows: Tensor) -> Tensor:
         identity = torch.eye(len(rows), device=rows.device, dtype=rows.dtype)
         products = rows @ rows.T
         off = products - identity if self.diagonal else products * (1 - identity)
@@ -59,7 +58,9 @@ class Orthogonal:
 
 
 def _weights(D: nn.Module) -> Iterator[Tensor]:
-    """The weights of D's layers as they are used, whatever they are made from."""
+    """The weights of D's layers as they are used, whatever they are made from: a row an output."""
     for module in D.modules():
-        if isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
-            yield module.weight
+        if isinstance(module, nn.modules.conv._ConvTransposeNd):
+            yield module.weight.transpose(0, 1).flatten(1)
+        elif isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+            yield module.weight.flatten(1)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from gan_cli.penalty import Seen, check_weight, sees_other_samples, slope
+from gan_cli.penalty import Seen, check_weight, sees_other_samples, slope_squared
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class R1:
 
     def __call__(self, seen: Seen) -> Tensor:
         """The penalty of each real sample, `(N,)`."""
-        return self.gamma / 2 * slope(seen.D, seen.real.x, seen.real.c).square()
+        return self.gamma / 2 * slope_squared(seen.D, seen.real.x, seen.real.c)
 
     def refuses(self, D: nn.Module) -> str | None:
         """Batch norm in D is refused: the norm of one sample's gradient has no meaning there."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from gan_cli.penalty import Seen, check_weight, sees_other_samples, slope
+from gan_cli.penalty import Seen, check_weight, sees_other_samples, slope_squared
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class R2:
 
     def __call__(self, seen: Seen) -> Tensor:
         """The penalty of each generated sample, `(N,)`."""
-        return self.gamma / 2 * slope(seen.D, seen.fake.x, seen.fake.c).square()
+        return self.gamma / 2 * slope_squared(seen.D, seen.fake.x, seen.fake.c)
 
     def refuses(self, D: nn.Module) -> str | None:
         """Batch norm in D is refused: the norm of one sample's gradient has no meaning there."""

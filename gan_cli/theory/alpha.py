@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 
 from torch import Tensor
 from torch.nn.functional import relu, softplus
@@ -14,7 +14,7 @@ from gan_cli.theory.tame import LIMIT, bend, unbend
 FORMULA = "(u^α - 1 - α (u - 1)) / (α (α - 1))"
 
 
-@cache
+@lru_cache(maxsize=64)  # an order that anneals is another at each step
 def alpha(a: float) -> Divergence:
     """The α-divergence: half of Pearson's at 2, half of Neyman's at -1, twice Hellinger's at 1/2.
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gan_cli.dataset.density import Modal
 from gan_cli.loss import Loss, Measures, Solved
 from gan_cli.model.packed import Packed
+from gan_cli.model.stddev import MinibatchStd
 from gan_cli.sampler import Sampler, evaluating
 from gan_cli.theory.optimum import value
 from gan_cli.theory.transport import sliced, w1_line, wasserstein
@@ -53,6 +54,7 @@ class Look:
     """One look at a game: numbers by name, and what is needed to draw them.
 
     x: samples of G `(N, d)`; z: their codes `(N, z_dim)`. p, q: blurred masses of the law's cells.
+    alone: whether D judges each sample by itself, so that what it finds is a matter of p and q.
     """
 
     numbers: dict[str, float]
@@ -62,6 +64,7 @@ class Look:
     p: Array
     q: Array
     field: Field
+    alone: bool
 
 
 def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
@@ -73,10 +76,11 @@ def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
     with evaluating(D):
         numbers["game"] = _value(D, loss, real, x)
         field = _field(D, law, x)
-    if isinstance(loss, Solved) and (law.cells.axes == 1 or not loss.relative):
+    alone = _pack(D) == 1 and _group(D) == 1
+    if alone and isinstance(loss, Solved) and (law.cells.axes == 1 or not loss.relative):
         at_best = value(loss, table(law.masses), table(q), ones(q))
         numbers["game_at_best"] = float(at_best)
-    if isinstance(loss, Measures):
+    if alone and isinstance(loss, Measures):
         numbers[f"{loss.measures}_by_d"] = loss.divergence(numbers["game"])
         if "game_at_best" in numbers:
             numbers.setdefault(loss.measures, loss.divergence(numbers["game_at_best"]))
@@ -92,6 +96,7 @@ def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
         law.masses,
         q,
         field,
+        alone,
     )
 
 
@@ -119,8 +124,11 @@ def transport(x: Tensor, law: Law) -> dict[str, float]:
 
 
 def is_logit(loss: object) -> bool:
-    """Whether the best D's output is log p/q, so that its sigmoid is the probability of real."""
-    if not isinstance(loss, Solved):
+    """Whether the best D's output is log p/q, so that its sigmoid is the probability of real.
+
+    In a relative loss it is so up to a constant only, which D is free to choose.
+    """
+    if not isinstance(loss, Solved) or getattr(loss, "relative", False):
         return False
     ratio = torch.linspace(-8, 8, 33)
     return bool(torch.allclose(loss.optimal(ratio), ratio))
@@ -140,7 +148,7 @@ def _divergences(x: Tensor, q: Array, law: Law) -> dict[str, float]:
 @torch.no_grad()
 def _value(D: nn.Module, loss: Loss, real: Tensor, fake: Tensor) -> float:
     """D's mean loss on samples that neither it nor G has learnt from."""
-    size = PART - PART % _pack(D)
+    size = max(_pack(D), PART - PART % _pack(D))
     whole = len(real) - len(real) % size
     pairs = zip(real[:whole].split(size), fake[:whole].split(size), strict=True)
     losses = [loss.d(_ask(D, r), _ask(D, f)) for r, f in pairs]
@@ -150,6 +158,11 @@ def _value(D: nn.Module, loss: Loss, real: Tensor, fake: Tensor) -> float:
 def _pack(D: nn.Module) -> int:
     """How many samples D judges together."""
     return D.m if isinstance(D, Packed) else 1
+
+
+def _group(D: nn.Module) -> int:
+    """How many samples the statistic of a minibatch is of, in a D that has one."""
+    return max([m.size for m in D.modules() if isinstance(m, MinibatchStd)], default=1)
 
 
 def _ask(D: nn.Module, x: Tensor) -> Tensor:
@@ -174,10 +187,11 @@ def _slopes(D: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
     A D that judges several samples together is asked for as many at the same place.
     """
-    pack = _pack(D)
+    pack, group = _pack(D), _group(D)
     with torch.enable_grad():
         x = x.float().to(next(D.parameters()).device).requires_grad_()
-        out = _ask(D, x.repeat_interleave(pack, 0))[::pack]
+        # a pack is of neighbours, a group of samples at equal distances
+        out = _ask(D, x.repeat_interleave(pack, 0).repeat(group, 1))[: pack * len(x) : pack]
         (slope,) = torch.autograd.grad(out.sum(), x)
     return out.detach().cpu().double(), slope.cpu().double()
 

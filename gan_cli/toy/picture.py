@@ -114,7 +114,7 @@ def _probability(output: Array) -> Array:
 
 def _best(look: Look, law: Law, loss: Loss, logit: bool) -> Array | None:
     """What the best D says in each cell; NaN where there is neither data nor G."""
-    if not isinstance(loss, Solved):
+    if not isinstance(loss, Solved) or loss.relative or not look.alone:
         return None
     p, q, known = law.masses, look.q, np.zeros(look.q.shape, dtype=bool)
     # G's density is told more coarsely where nothing is found: but on a line, where it would show

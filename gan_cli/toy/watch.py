@@ -26,7 +26,8 @@ class Watch:
     """Looks at a game: rows of `toy.jsonl`, and at the end `curves.png` and an animation.
 
     A row holds the step and the numbers of a Look. A run that is continued writes its rows again
-    from where it goes on, so that they are those of one that never stopped.
+    from where it goes on, so that they are those of one that never stopped, and one more where it
+    stopped.
     """
 
     def __init__(self, sampler: Sampler, D: nn.Module, loss: Loss, law: Law, directory: Path):

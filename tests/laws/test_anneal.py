@@ -95,6 +95,10 @@ def test_what_the_user_names_wins_over_what_r3gan_anneals(also):
         ("+anneal.to.top_k=2.0", "top_k is a share"),
         ("+anneal.to.ema.half_life=-1", "half_life is a number of images"),
         ("+anneal.to.optimizer.betas=0.5", "and can't become it"),
+        ("+anneal.to.penalty.r1.every=4 penalty=r1", "is a whole number, and can't glide"),
+        ("+anneal.to.penalty.r1.gamma=nan penalty=r1", "and can't become it"),
+        ("+anneal.to.loss.alpha=2.0 loss=fgan_alpha", "anneal.to.loss.alpha"),
+        ("+anneal.to.constraint.eps=0.1 constraint=spectral", "can't change during a run"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_key(asked, told):

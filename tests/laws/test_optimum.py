@@ -130,3 +130,18 @@ def test_disjoint_supports_leave_js_at_log_2():
     loss = LOSSES["minimax"]
     p, q = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     assert value(loss, torch.tensor([1e4, -1e4]), p, q).item() == 0.0
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_the_best_d_costs_something_finite_wherever_data_and_fakes_are(name):
+    """Where there are only data, or only fakes, D is sure; and being right never costs infinity."""
+    loss = LOSSES[name]
+    for ratio, which in ((torch.inf, 0), (-torch.inf, 1)):
+        sure = loss.optimal(torch.tensor([ratio]))
+        held = torch.zeros(1)
+        alone = (sure, held) if which == 0 else (held, sure)
+        if loss.relative:  # only the difference counts: it can't be held at 0
+            continue
+        paid = loss.d(*alone)
+        assert not paid.isnan().any()
+        assert paid.item() < torch.inf

@@ -249,3 +249,21 @@ def test_impossible_values_are_refused(name):
 def test_so_are_these(name, field, value):
     with pytest.raises(ValueError, match=field):
         dataclasses.replace(penalty(name), **{field: value})
+
+
+@pytest.mark.parametrize("name", ["r1", "r2", "gp", "lp", "dragan", "wgan_div"])
+def test_a_flat_d_has_every_derivative(name):
+    """Where D is flat the penalty, its gradient and the gradient's gradient are finite."""
+    weight = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    real, fake = (Batch(torch.randn(4, 2, dtype=torch.float64)) for _ in range(2))
+
+    def D(x, c):
+        return x @ weight
+
+    seen = Seen(D, real, fake, D(real.x, None), D(fake.x, None))
+    paid = part("penalty", name)(seen).mean()
+    (gradient,) = torch.autograd.grad(paid, weight, create_graph=True)
+    (again,) = torch.autograd.grad(gradient.square().sum(), weight, allow_unused=True)
+    assert paid.isfinite()
+    assert gradient.isfinite().all()
+    assert again is None or again.isfinite().all()

@@ -211,3 +211,27 @@ def test_a_packed_d_judges_groups_and_its_batches_must_divide():
 def test_a_penalty_on_the_slope_of_each_sample_is_refused_where_samples_are_packed():
     with pytest.raises(UserMistake, match="pack"):
         game("pack=2", "penalty=r1")
+
+
+@pytest.mark.parametrize("loss", ["rasgan", "dual_contrastive"])
+def test_top_k_is_refused_where_a_loss_looks_across_the_batch(loss):
+    with pytest.raises(UserMistake, match="top_k=1"):
+        game(f"loss={loss}", "top_k=0.5")
+
+
+@pytest.mark.parametrize("penalty", ["lecam", "bcr", "r2", "gp"])
+def test_nothing_of_a_penalty_reaches_g(penalty):
+    """Not even where D's loss is differentiated through the fakes, as consensus does."""
+    plain, charged = game("loss=lsgan", "penalty=none"), game("loss=lsgan", f"penalty={penalty}")
+    (real,) = batches()
+    slopes = []
+    for gan in (plain, charged):
+        gan.d_step(real)  # LeCam has something to remember
+        reseed(7)
+        z = torch.randn(8, gan.z_dim)
+        fake = Batch(gan.G(z, None))
+        gan.D.net.load_state_dict(plain.D.net.state_dict())
+        losses, _ = gan.d_loss(real, fake)
+        slopes.append(torch.autograd.grad(losses.sum(), gan.G.weights))
+    for a, b in zip(*slopes, strict=True):
+        assert torch.equal(a, b)
