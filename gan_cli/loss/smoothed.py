@@ -64,6 +64,6 @@ def _cross_entropy(logit: Tensor, label: float) -> Tensor:
 
 
 def _mixed(p_share: float, q_share: float, log_ratio: Tensor) -> Tensor:
-    """log(p_share p/q + q_share)."""
+    """log(p_share p + q_share q), up to what is the same whatever the shares: finite logs."""
     logs = [math.log(share) if share > 0 else -math.inf for share in (p_share, q_share)]
-    return torch.logaddexp(log_ratio + logs[0], torch.full_like(log_ratio, logs[1]))
+    return torch.logaddexp(log_ratio.clamp(max=0) + logs[0], (-log_ratio).clamp(max=0) + logs[1])

@@ -46,7 +46,7 @@ class BalancedConsistency:
         for weight, batch in ((self.real, seen.real), (self.fake, seen.fake)):
             view = another_view(batch.x, self.shift, self.mirror, self.jitter)
             # D is asked again rather than taken at its word: that may be of less precision
-            apart = seen.D(view, batch.c) - seen.D(batch.x, batch.c)
+            apart = seen.D(view, batch.c) - seen.D(batch.x.detach(), batch.c)
             paid = paid + weight * apart.square()
         return paid
 

@@ -47,7 +47,7 @@ def penalty(name: str):
 
 NAMES = [name for name in entries("penalty") if name != "none"]
 ON_SLOPES = list(OF_SLOPE)
-OTHERS = [name for name in NAMES if name not in OF_SLOPE]
+OTHERS = ["lecam", "cr", "bcr", "orthogonal"]
 
 
 class Linear(nn.Module):
