@@ -3,8 +3,8 @@
 Arjovsky, Chintala and Bottou 2017, arXiv 1701.07875, example 1 and figure 1: between {0} × [0, 1]
 and {θ} × [0, 1] the Jensen-Shannon divergence is log 2 for every θ but 0, and Wasserstein-1 is |θ|.
 Here both are learnt: JS by a D, W1 by a critic that is 1-Lipschitz by construction (Anil et al.
-2018, 1811.05381) and by one with a gradient penalty, whose value is known to be |θ| (1 + |θ|/2λ).
-Then their figure 2: p = N(-4, 1) against q = N(4, 1), D and critics trained to the end, and the
+2018, 1811.05381) and by one with a gradient penalty; a straight one of those is worth
+|θ| (1 + |θ|/2λ). Then their figure 2: p = N(-4, 1) against q = N(4, 1), D and critics trained to the end, and the
 gradient that reaches G while they are.
 """
 
@@ -24,6 +24,8 @@ from gan_cli.lab.game import Networks, game, judge
 from gan_cli.lab.nets import Affine, Segment, Smooth
 from gan_cli.randomness import generator, reseed
 from gan_cli.session import Session
+from gan_cli.theory.gaussian import Gaussian as Normal
+from gan_cli.theory.penalised import penalised_critic
 
 LAMBDA = 10.0
 APART = 8.0
@@ -61,8 +63,8 @@ WORDS = (
     "they are apart: its estimate of JS is log 2 at every θ but 0, flat, and G's gradient through "
     "log(1 - D) is all but 0. The non-saturating loss has a gradient, of a size that D's steepness "
     "decides. A critic whose slope is bounded measures the distance itself, and its gradient is "
-    "the same near and far. With a penalty in place of the bound it overshoots a little, by the "
-    "factor 1 + θ/2λ."
+    "the same near and far. With a penalty in place of the bound it overshoots by the factor "
+    "1 + θ/2λ, which is a straight critic's, or a little more."
 )
 NON_SATURATING = "non-saturating"
 
@@ -157,7 +159,7 @@ def _about_distances(estimates: list[Estimates]) -> list[Claim]:
 
 
 def penalised(theta: float) -> float:
-    """What a critic under λ (‖∇D‖ - 1)² is worth at distance θ."""
+    """What a straight critic under λ (‖∇D‖ - 1)² is worth at distance θ."""
     return abs(theta) * (1 + abs(theta) / (2 * LAMBDA))
 
 
@@ -169,8 +171,8 @@ def _about_gradients(apart: list[Apart]) -> list[Claim]:
         below("8 apart: G's gradient through log(1 - D)", 1e-2, D.gradients[-1]),
         close("8 apart: G's gradient from the critic", 1.0, critic.gradients[-1], 0.02),
         close(
-            "8 apart: G's gradient from the penalised critic, 1 + d/2λ",
-            1 + APART / (2 * LAMBDA),
+            "8 apart: G's gradient from the penalised critic, 1 + d/2λ and a little more",
+            penalised_critic(Normal(-APART / 2, 1.0), Normal(APART / 2, 1.0), LAMBDA)[1],
             steep.gradients[-1],
             0.05,
         ),

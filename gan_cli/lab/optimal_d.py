@@ -5,7 +5,7 @@ says p/(p + q), and the game is then worth 2 log 2 - 2 JS. Every loss has such a
 2016 (1611.04076, least squares), Miyato et al. 2018 (1802.05957, hinge), Nowozin et al. 2016
 (1606.00709, equations 4 and 5, f-divergences), Jolicoeur-Martineau 2018 (1807.00734, pairs). Under
 a gradient penalty λ (‖∇D‖ - 1)² (Gulrajani et al. 2017, 1704.00028) a critic between two Gaussians
-at distance d becomes steeper than 1: its slope is 1 + d/2λ. Here p = N(0, 1), q = N(d, 1), and
+at distance d becomes steeper than 1, by d/2λ and a little more. Here p = N(0, 1), q = N(d, 1), and
 D is a network of 64-64 tanh units. Its value is then integrated, not sampled.
 """
 
@@ -28,6 +28,7 @@ from gan_cli.theory import gaussian as exact
 from gan_cli.theory import measure, optimum
 from gan_cli.theory.gaussian import Gaussian
 from gan_cli.theory.measure import Grid
+from gan_cli.theory.penalised import penalised_critic
 
 LAMBDA = 10.0
 P = Gaussian(0.0, 1.0)
@@ -54,7 +55,7 @@ SPECS = (
     Spec("lsgan", "½ ∫ pq/(p + q)", lambda q, t: float(measure.overlap(*t))),
     Spec("hinge", "2 - 2 TV", lambda q, t: 2 - 2 * exact.tv(P, q)),
     Spec("rsgan", "log 2 - JS(P×Q, Q×P)", lambda q, t: math.log(2) - float(measure.paired_js(*t))),
-    Spec("wgan_gp", "-d (1 + d/2λ)", lambda q, t: -q.mean * (1 + q.mean / (2 * LAMBDA))),
+    Spec("wgan_gp", "-W1 - E(E[y - x|x̂]²)/2λ", lambda q, t: -penalised_critic(P, q, LAMBDA)[0]),
     Spec("fgan_kl", "-KL", _minus(exact.kl), (1.0, 2.0)),
     Spec("fgan_reverse_kl", "-KL(Q‖P)", lambda q, t: -exact.kl(q, P), (1.0, 2.0)),
     Spec("fgan_hellinger", "-∫ (√p - √q)²", _minus(exact.hellinger)),

@@ -24,6 +24,7 @@ from gan_cli.theory.fit import cross_table, fit_gaussian
 from gan_cli.theory.gaussian import Gaussian
 from gan_cli.theory.lambert import log_w
 from gan_cli.theory.measure import Grid
+from gan_cli.theory.penalised import penalised_critic
 from gan_cli.theory.tame import LIMIT, bend, grow, unbend
 
 F64 = torch.float64
@@ -473,3 +474,40 @@ def test_transport_refuses_what_has_none():
     grid = Grid.box((0.0, 0.0), (1.0, 1.0), 4)
     with pytest.raises(ValueError, match="a line"):
         transport.w1_densities(torch.zeros(16), torch.zeros(16), grid)
+
+
+# Between unit Gaussians at distance d, λ = 10: beyond what a straight critic reaches.
+@pytest.mark.parametrize(("d", "value"), [(1.0, 1.0545), (2.0, 2.2103), (4.0, 4.8130)])
+def test_the_best_penalised_critic_is_worth_a_little_more_than_a_straight_one(d, value):
+    best, slope = penalised_critic(Gaussian(0.0, 1.0), Gaussian(d, 1.0), 10.0)
+    assert best == pytest.approx(value, abs=1e-4)
+    assert d * (1 + d / 20) < best < d * (1 + d / 20) * 1.01
+    assert slope > 1 + d / 20
+
+
+def test_with_a_high_price_on_slope_a_penalised_critic_measures_w1():
+    best, slope = penalised_critic(Gaussian(0.0, 1.0), Gaussian(3.0, 1.0), 1e6)
+    assert best == pytest.approx(3.0, abs=1e-4)
+    assert slope == pytest.approx(1.0, abs=1e-4)
+    with pytest.raises(ValueError, match="equal"):
+        penalised_critic(Gaussian(0.0, 1.0), Gaussian(3.0, 2.0), 10.0)
+
+
+def test_no_other_slope_does_better_than_that_of_the_penalised_critic():
+    """A critic with a wave on top of the best slope pays more: here by direct integration."""
+    p, q, weight = Gaussian(0.0, 1.0), Gaussian(2.0, 1.0), 10.0
+    x = torch.linspace(-8, 10, 8001, dtype=torch.float64)
+    share = (torch.arange(800, dtype=torch.float64)[:, None] + 0.5) / 800
+    normal = torch.distributions.Normal(2 * share, (share**2 + (1 - share) ** 2).sqrt())
+    mu = normal.log_prob(x).exp().mean(0)
+    cdf = torch.distributions.Normal(torch.zeros((), dtype=torch.float64), 1.0).cdf
+    gap = cdf(x) - cdf(x - 2)
+
+    def worth(slope):
+        return torch.trapezoid(-slope * gap + weight * (slope - 1).square() * mu, x).item()
+
+    best = 1 + gap / (2 * weight * mu)
+    value, _ = penalised_critic(p, q, weight)
+    assert torch.trapezoid(best * gap, x).item() == pytest.approx(value, abs=1e-6)
+    for other in (best + 0.01 * x.sin(), best * 1.02, torch.full_like(x, 1.1)):
+        assert worth(other) > worth(best)
