@@ -32,7 +32,7 @@ check: $(VENV)/.dev  ## Run the linter, the type checker and the laws (under a m
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) tests/laws -m "not training"
+	$(PYTEST) tests/laws -m "not training" -n auto --maxprocesses 8
 
 install: $(VENV)/.gan  ## Install `gan` in .venv
 	@echo "Installed. Next: . $(BIN)/activate && gan --help"

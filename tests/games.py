@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from typing import Any
 
 from gan_cli import build
@@ -12,7 +14,10 @@ TINY = ["batch_size=4", "steps=2", "log_every=1", "sample_every=2", "checkpoint_
 
 def composed(*overrides: str) -> dict[str, Any]:
     """The job's configuration under these overrides, resolved, as a plain dict."""
-    return build.compose(*overrides)
+    return copy.deepcopy(_composed(*overrides))
+
+
+_composed = functools.cache(build.compose)
 
 
 def part(group: str, name: str) -> Any:

@@ -4,8 +4,8 @@ Arjovsky, Chintala and Bottou 2017, arXiv 1701.07875, example 1 and figure 1: be
 and {θ} × [0, 1] the Jensen-Shannon divergence is log 2 for every θ but 0, and Wasserstein-1 is |θ|.
 Here both are learnt: JS by a D, W1 by a critic that is 1-Lipschitz by construction (Anil et al.
 2018, 1811.05381) and by one with a gradient penalty; a straight one of those is worth
-|θ| (1 + |θ|/2λ). Then their figure 2: p = N(-4, 1) against q = N(4, 1), D and critics trained to the end, and the
-gradient that reaches G while they are.
+|θ| (1 + |θ|/2λ). Then their figure 2: p = N(-4, 1) against
+q = N(4, 1), D and critics trained to the end, and the gradient that reaches G while they are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How many modes does a GAN find? Ring and grid, method by method, beside the published table.
+"""How many modes does a GAN find? Ring and grid, by method, beside the published table.
 
 Eight Gaussians on a ring of radius 1 with standard deviation 0.01, and 25 on a grid at {-4, …, 4}
 with 0.05, the latter divided by its root mean square (the games see data of unit scale; modes and

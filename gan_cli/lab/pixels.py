@@ -41,7 +41,7 @@ def run(quick: bool, seed: int, say: Say) -> Report:
     """Train an autoencoder and a GAN, and ask both; with three seeds unless `quick`."""
     judged = []
     for number in range(1 if quick else 3):
-        judged.append(_judge(seed + number, 1500 if quick else 6000))
+        judged.append(_judge(seed + number, 3000 if quick else 6000))
         one = judged[-1]
         prefers = one.prefers("D", "shifted", UNFORGIVEN[0])
         say(f"seed {one.seed}: D prefers the shift to salt and pepper in {100 * prefers:.1f} %")

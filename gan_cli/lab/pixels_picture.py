@@ -69,7 +69,7 @@ def examples(judged: Judged, others: Sequence[str], count: int = 8) -> bytes:
     for row, name in enumerate(names):
         for column, index in enumerate(chosen.tolist()):
             panel = panels[row * count + column]
-            panel.imshow(judged.shown[name][index, 0], cmap="gray", vmin=-1, vmax=1)
+            panel.imshow(judged.shown[name][index, 0].numpy(), cmap="gray", vmin=-1, vmax=1)
             panel.set(xticks=[], yticks=[])
             panel.grid(visible=False)
             wins = row > 0 and int(best[column]) == row - 1
