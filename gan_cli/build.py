@@ -83,19 +83,30 @@ def parts(config: Config) -> Parts:
     specs |= {f"penalty.{name}": spec for name, spec in penalties.items()}
     for name, spec in specs.items():
         if not isinstance(spec, dict) or "_target_" not in spec:
-            problems.append(f"{name}: its YAML has no _target_, so nothing can be made of it")
+            problems.append(f"{name}: {_formless(name)}")
             continue
         group = name.partition(".")[0]
         try:
             made[name] = _make(spec)
             if lacks := [duty for duty in _DUTIES.get(group, ()) if not hasattr(made[name], duty)]:
-                problems.append(f"{name}: {spec['_target_']} has no {', '.join(lacks)}")
+                needs = "; ".join(filter(None, (_ADVICE.get(duty) for duty in lacks)))
+                told = f"{name}: {spec['_target_']} has no {', '.join(lacks)}"
+                problems.append(f"{told}: {needs}" if needs else told)
         except (ValueError, TypeError, ImportError) as error:
             problems.append(f"{name}.{error}" if group in _DUTIES else str(error))
     if problems:
         raise UserMistake("\n".join(problems))
     made["penalty"] = {name: made.pop(f"penalty.{name}") for name in penalties}
     return Parts(**made)
+
+
+def _formless(name: str) -> str:
+    """What is wrong with a YAML of which nothing can be made, and how it would begin."""
+    group, _, own = name.partition(".")
+    said = "its YAML has no _target_, so nothing can be made of it"
+    if own:
+        return f"{said}; one of a {group} says: # @package _global_, then {group}: {{NAME: {{…}}}}"
+    return f"{said}; if there is one under `{group}:`, its first line must be # @package _global_"
 
 
 _DUTIES = {
@@ -112,6 +123,14 @@ _DUTIES = {
     "hardware": ("claim", "dtype", "autocast"),
 }
 """The groups, and what a component of each must have; its protocol says what it means."""
+
+
+_ADVICE = {
+    "relative": "relative: ClassVar[bool] = False, unless g reads real",
+    "every": "every: int = 1, the number of D's updates from one payment to the next",
+    "refuses": "def refuses(self, D): return None, unless there is a D it can't be right for",
+}
+"""What to write in a component that lacks something."""
 
 
 def check(config: Config) -> list[str]:

@@ -93,7 +93,14 @@ def candidates(line: str) -> list[str]:
     if len(words) <= 2:
         verbs = [*VERBS, "help", "version"]
         return [name for name in verbs if name.startswith(word)]
-    found = _settings(words[2:]) if verb in ("train", "explain", "check") else _AFTER.get(verb, [])
+    if verb in ("train", "explain", "check"):
+        found = _settings(words[2:])
+    elif verb == "lab":
+        from gan_cli.cli_lab import ALL, experiments
+
+        found = [*experiments(), ALL]
+    else:
+        found = _AFTER.get(verb, [])
     return [name for name in found if name.startswith(word)]
 
 

@@ -115,6 +115,11 @@ class Composer:
         """The groups of which gan has a choice of its own."""
         return [str(group) for group in self.compose([]).hydra.runtime.choices]
 
+    @cached_property
+    def lists(self) -> frozenset[str]:
+        """The groups of which several choices compose."""
+        return frozenset(self.groups) - frozenset(self.defaults)
+
     def _groups(self, parent: str) -> Iterator[str]:
         for name in self._files.get_group_options(parent, ObjectType.GROUP):
             group = f"{parent}/{name}" if parent else name

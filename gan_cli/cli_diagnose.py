@@ -51,7 +51,7 @@ def diagnose(composer: Composer, overrides: list[str], multirun: bool) -> Diagno
             parsed.append(composer.parse(text))
         except HydraException:
             found.problems.append(_unreadable(composer, text))
-    found.problems += _two_budgets(parsed)
+    found.problems += _two_budgets(parsed) + _chosen_twice(composer, parsed)
     sweeps = [override for override in parsed if override.is_sweep_override()]
     jobs = [_Job(composer, [o for o in parsed if o not in sweeps])]
     if sweeps:
@@ -162,6 +162,8 @@ class _Job:
             if keys.shown(name) not in choices:
                 near = keys.nearest("none" if name is None else str(name), choices)
                 hint = f"did you mean {group}={near}?" if near else f"one of {', '.join(choices)}"
+                if "." in keys.shown(name):
+                    hint = f"gan explain {group}={name} says how a class becomes one"
                 return f"{text}: there is no such {group}; {hint}"
         return None
 
@@ -254,6 +256,18 @@ def _two_budgets(parsed: list[Override]) -> list[str]:
         return []
     names = " and ".join(str(o.input_line) for o in [typed["steps"], *others])
     return [f"{names} each name a budget: give one of them"]
+
+
+def _chosen_twice(composer: Composer, parsed: list[Override]) -> list[str]:
+    """Two choices of a group whose choices compose: the first would be dropped without a word."""
+    told = []
+    for group in composer.lists:
+        chosen = [o for o in parsed if o.key_or_group == group and not _is_dict(o)]
+        texts = list(dict.fromkeys(str(o.input_line) for o in chosen))
+        if len(texts) > 1:
+            values = ",".join(keys.shown(o.value()) for o in chosen if not o.is_sweep_override())
+            told.append(f"{' and '.join(texts)}: a list pays them all: {group}=[{values}]")
+    return told
 
 
 def _several(override: Override) -> str:

@@ -197,10 +197,20 @@ def own(group: str, target: str) -> Explained:
     found.rows |= _labels(doc)
     found.rows["To check"] = f"`gan check {group}={target}`"
     found.rows["To train"] = (
-        f"a file `{group}/NAME.yaml` in a directory of yours, with `_target_: {target}` and every "
+        f"a file `{group}/NAME.yaml` in a directory of yours, {_begins(group, target)} and every "
         f"setting, and then `gan train {group}=NAME --config-dir DIRECTORY`"
     )
     return found
+
+
+def _begins(group: str, target: str) -> str:
+    """How the YAML of a component begins; that of a penalty, of which lists compose, otherwise."""
+    if group == "penalty":
+        return (
+            f"with `# @package _global_` in its first line, then "
+            f"`penalty: {{NAME: {{_target_: {target}, …}}}}`"
+        )
+    return f"with `_target_: {target}`"
 
 
 def _describe(found: Explained, described: list[docs.Doc]) -> None:

@@ -6,6 +6,7 @@ import argparse
 import ast
 import difflib
 import importlib
+import json
 import re
 import sys
 import time
@@ -46,6 +47,28 @@ def experiments() -> dict[str, str]:
     return found
 
 
+def _reserve(directory: Path, name: str) -> None:
+    """Make the directory, before anything is trained for it.
+
+    Raises UserMistake where it can't be, or where it has another experiment's results.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / ".lab").write_text("", "utf-8")
+        (directory / ".lab").unlink()
+    except OSError as error:
+        raise UserMistake(f"{directory}: {error.strerror}; another place: --out DIR") from error
+    try:
+        told = json.loads((directory / "results.json").read_text("utf-8"))
+        before = str(told["command"]).split()[2]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return
+    if before != name:
+        raise UserMistake(
+            f"{directory} has the results of gan lab {before}: another place: --out DIR"
+        )
+
+
 def load(name: str) -> Experiment:
     """The experiment of that name."""
     return cast("Experiment", importlib.import_module(f"gan_cli.lab.{name.replace('-', '_')}"))
@@ -70,9 +93,10 @@ def _run(name: str, asked: argparse.Namespace, several: bool) -> bool:
     ]
     command = " ".join(words)
     console.say(command)
-    report = load(name).run(asked.quick, asked.seed, lambda text: console.say(f"  {text}"))
     out = asked.out or Path("outputs/lab")
     directory = out / name if several or asked.out is None else out
+    _reserve(directory, name)
+    report = load(name).run(asked.quick, asked.seed, lambda text: console.say(f"  {text}"))
     files.save(report, directory, {"command": command, "gan": __version__})
     tell(report)
     count = sum(claim.holds for claim in report.claims)

@@ -24,6 +24,7 @@ from tests.conftest import Result, entries
         ("gan train -m penalty=non", ["penalty=none"]),
         ("gan explain loss=wgan_", ["loss=wgan_gp"]),
         ("gan check penalty=lec", ["penalty=lecam"]),
+        ("gan lab dir", ["dirac"]),
         ("gan train optimizer.be", ["optimizer.betas."]),
         ("gan train loss=wgan optimizer.al", ["optimizer.alpha="]),
         ("gan train batch_si", ["batch_size="]),

@@ -41,6 +41,7 @@ WRONG = [  # what is typed, and what the message must hold
     ("loss=wgann", "there is no such loss; did you mean loss=wgan?"),
     ("loss=quux", "one of "),
     ("penalty=null", "did you mean penalty=none?"),
+    ("loss=mine.Good", "gan explain loss=mine.Good says how a class becomes one"),
     ("wgan", "did you mean loss=wgan?"),
     ("steps", "did you mean steps=…?"),
     ("optimizer.lrr=1", "did you mean optimizer.lr=1?"),
@@ -213,3 +214,9 @@ def test_two_typed_budgets_are_refused():
     ]
     assert problems("steps=10", "images=null") == []
     assert problems("images=50") == []
+
+
+def test_two_penalties_one_after_the_other_are_not_taken_for_both():
+    (told,) = problems("penalty=r1", "penalty=r2")
+    assert told == "penalty=r1 and penalty=r2: a list pays them all: penalty=[r1,r2]"
+    assert problems("penalty=[r1,r2]") == problems("penalty=r1", "penalty=r1") == []

@@ -149,3 +149,12 @@ def test_the_numbers_are_the_same_twice(tmp_path: Path, capsys):
         cli_lab.main(["disjoint", "--quick", "--out", str(tmp_path / run)])
     one, other = ((tmp_path / run / "results.json").read_text("utf-8") for run in ("a", "b"))
     assert one == other
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserMistake, match="--out DIR"):
+        cli_lab.main(["dirac", "--quick", "--out", str(tmp_path / "file")])
+    (tmp_path / "results.json").write_text('{"command": "gan lab fgan --quick"}')
+    with pytest.raises(UserMistake, match="has the results of gan lab fgan"):
+        cli_lab.main(["dirac", "--quick", "--out", str(tmp_path)])

@@ -15,6 +15,7 @@ from gan_cli.dataset.gaussian import Gaussian
 from gan_cli.dataset.grid import Grid
 from gan_cli.dataset.points import Points
 from gan_cli.dataset.ring import Ring
+from gan_cli.loss.fgan import FGAN
 from gan_cli.loss.nonsaturating import NonSaturating
 from gan_cli.loss.wgan import WGAN
 from gan_cli.model import Generator
@@ -262,3 +263,15 @@ def test_a_look_leaves_no_trace():
     assert G.training
     assert D.training
     assert all(weight.grad is None for weight in [*G.parameters(), *D.parameters()])
+
+
+def test_empty_cells_do_not_make_the_best_d_infinitely_good():
+    """KL is infinite where G has no samples; what n samples can tell of it is not."""
+    numbers = seen(Gaussian(), Shifted(Gaussian(), 0.5), Mean(1), FGAN("kl")).numbers
+    assert numbers["game_at_best"] == pytest.approx(-0.125, abs=0.03)
+
+
+def test_no_width_is_told_of_modes_that_are_not_there():
+    numbers = seen(Ring(), Shifted(Ring(), 9.0), Mean(2), NonSaturating()).numbers
+    assert numbers["modes"] == 0
+    assert not {"spread", "spread_least", "spread_most", "modes_kl"} & numbers.keys()

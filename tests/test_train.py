@@ -239,8 +239,14 @@ def test_a_component_of_ones_own_that_lacks_something_is_named():
     config["loss"] = {"_target_": "gan_cli.schedule.constant.Constant"}
     config["penalty"] = {"mine": {"weight": 3}}
     assert build.check(config) == [
-        "loss: gan_cli.schedule.constant.Constant has no relative, d, g",
-        "penalty.mine: its YAML has no _target_, so nothing can be made of it",
+        (
+            "loss: gan_cli.schedule.constant.Constant has no relative, d, g: "
+            "relative: ClassVar[bool] = False, unless g reads real"
+        ),
+        (
+            "penalty.mine: its YAML has no _target_, so nothing can be made of it; "
+            "one of a penalty says: # @package _global_, then penalty: {NAME: {…}}"
+        ),
     ]
 
 

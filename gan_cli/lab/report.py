@@ -62,11 +62,12 @@ def verdict(report: Report) -> Table:
 
 def lines(table: Table) -> list[str]:
     """The table in Markdown, its columns aligned: numbers to the right, words to the left."""
+    head = [name.replace("|", "\\|") for name in table.head]
     texts = [[show(cell, table.digits).replace("|", "\\|") for cell in row] for row in table.rows]
     right = [numeric(table, column) for column in range(len(table.head))]
-    widths = [max(3, *map(len, column)) for column in zip(table.head, *texts, strict=True)]
+    widths = [max(3, *map(len, column)) for column in zip(head, *texts, strict=True)]
     rule = [f"{'-' * (w - 1)}:" if r else "-" * w for w, r in zip(widths, right, strict=True)]
-    padded = [_pad(row, widths, right) for row in (table.head, *texts)]
+    padded = [_pad(row, widths, right) for row in (head, *texts)]
     return [f"| {' | '.join(row)} |" for row in (padded[0], rule, *padded[1:])]
 
 

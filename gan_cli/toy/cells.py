@@ -90,11 +90,13 @@ def kullback_leibler(p: Array, q: Array, n: int) -> float:
     Both are mixed with one part in n of a uniform law, for n samples say nothing of what is rarer:
     where one is 0 and the other isn't the result is large, not infinite.
     """
-    log_p, log_q = (
-        torch.logaddexp(table(m) + math.log(n), -ones(m) * math.log(m.size + 1)) - math.log(n + 1)
-        for m in (p, q)
-    )
-    return max(0.0, float(kl(log_p, log_q, ones(p))))
+    return max(0.0, float(kl(mixed(p, n), mixed(q, n), ones(p))))
+
+
+def mixed(masses: Array, n: int) -> Tensor:
+    """The logarithms of masses mixed with one part in n of a uniform law, `(cells + 1,)`."""
+    uniform = -ones(masses) * math.log(masses.size + 1)
+    return torch.logaddexp(table(masses) + math.log(n), uniform) - math.log(n + 1)
 
 
 def table(masses: Array) -> Tensor:

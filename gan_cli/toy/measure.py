@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from gan_cli.model.stddev import MinibatchStd
 from gan_cli.sampler import Sampler, evaluating
 from gan_cli.theory.optimum import value
 from gan_cli.theory.transport import sliced, w1_line, wasserstein
-from gan_cli.toy.cells import Array, Cells, jensen_shannon, kullback_leibler, ones, table
+from gan_cli.toy.cells import Array, Cells, jensen_shannon, kullback_leibler, mixed, ones, table
 from gan_cli.toy.law import Law
 from gan_cli.toy.modes import Modes, modes
 
@@ -78,8 +79,10 @@ def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
         field = _field(D, law, x)
     alone = _pack(D) == 1 and _group(D) == 1
     if alone and isinstance(loss, Solved) and (law.cells.axes == 1 or not loss.relative):
-        at_best = value(loss, table(law.masses), table(q), ones(q))
-        numbers["game_at_best"] = float(at_best)
+        at_best = float(value(loss, table(law.masses), table(q), ones(q)))
+        if not math.isfinite(at_best):  # a divergence that empty cells make infinite
+            at_best = float(value(loss, mixed(law.masses, len(x)), mixed(q, len(x)), ones(q)))
+        numbers["game_at_best"] = at_best
     if alone and isinstance(loss, Measures):
         numbers[f"{loss.measures}_by_d"] = loss.divergence(numbers["game"])
         if "game_at_best" in numbers:
@@ -203,13 +206,13 @@ def _modes(law: Law, x: Tensor) -> Modes | None:
 
 def _told(found: Modes) -> dict[str, float]:
     """The modes as numbers by name; quality as a distance from a perfect sampler's."""
-    mean, least, most = found.spread
-    return {
-        "modes": found.found,
+    told = {
+        "modes": float(found.found),
         "quality": found.share,
         "quality_gap": abs(found.share - found.perfect),
-        "modes_kl": found.kl,
-        "spread": mean,
-        "spread_least": least,
-        "spread_most": most,
     }
+    if not found.found:
+        return told  # no width, and no shares, of what is not there
+    mean, least, most = found.spread
+    widths = {"spread": mean, "spread_least": least, "spread_most": most}
+    return told | {"modes_kl": found.kl} | widths
