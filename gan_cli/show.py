@@ -42,6 +42,7 @@ class Show:
         self.watch = law and Watch(
             self.sampler, game.D.net, game.loss, Law(law, config["seed"]), run.dir
         )
+        self.summary = ""  # what there is to tell of the whole run, at its end
         self.draw = self.grid if len(source.shape) == 3 else self.scatter
 
     def __call__(self, step: int, last: bool) -> None:
@@ -57,7 +58,7 @@ class Show:
         if last:
             self.log.hparams(self.config, {"step": step} | numbers)
         if self.watch and step == self.session.steps:
-            self.console.say(self.watch.end(step))
+            self.summary = self.watch.end(step)
 
     def grid(self) -> Pixels:
         """Images side by side."""

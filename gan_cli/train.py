@@ -48,8 +48,11 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
         stack.callback(log.close)
         console.start(session.steps, start)
         stack.callback(console.stop)
-        train(session, keeper, log, Show(run, session, config, console, log), interrupt, start)
+        show = Show(run, session, config, console, log)
+        train(session, keeper, log, show, interrupt, start)
         console.stop()
+        if show.summary:
+            console.say(show.summary)
         console.say(_farewell(run, config))
 
 

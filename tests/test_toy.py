@@ -275,3 +275,14 @@ def test_no_width_is_told_of_modes_that_are_not_there():
     numbers = seen(Ring(), Shifted(Ring(), 9.0), Mean(2), NonSaturating()).numbers
     assert numbers["modes"] == 0
     assert not {"spread", "spread_least", "spread_most", "modes_kl"} & numbers.keys()
+
+
+@pytest.mark.parametrize(
+    ("divergence", "short", "known"),
+    [("kl", "kl", 0.125), ("js", "js", 0.0303), ("gan", "js", 0.0303)],
+)
+def test_the_bound_of_an_f_gan_stands_beside_the_true_divergence(divergence, short, known):
+    """N(0, 1) against N(0.5, 1): KL = d²/2, and the JS of the closed form; a flat D finds less."""
+    numbers = seen(Gaussian(), Shifted(Gaussian(), 0.5), Linear(0.0, 0.0), FGAN(divergence)).numbers
+    assert numbers[short] == pytest.approx(known, abs=0.02)
+    assert numbers[f"{short}_by_d"] <= numbers[short]

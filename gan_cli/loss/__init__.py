@@ -71,7 +71,7 @@ class Measures(Protocol):
     measures: ClassVar[str]
     """The divergence by its short name: js, tv, w1."""
 
-    def divergence(self, d_loss: float) -> float:
+    def distance(self, d_loss: float) -> float:
         """The divergence that a mean loss of D comes to; of the best D, the true one."""
         ...
 

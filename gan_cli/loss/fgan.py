@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,6 +52,16 @@ class FGAN:
     def f(self) -> Divergence:
         """The divergence's functions."""
         return named(self.divergence, self.alpha)
+
+    @property
+    def measures(self) -> str:
+        """The divergence that the bound is of, by its short name."""
+        return {"gan": "js"}.get(self.divergence, self.divergence)
+
+    def distance(self, d_loss: float) -> float:
+        """The divergence that a mean loss of D comes to; the paper's js and gan are twice JS."""
+        bound = -d_loss
+        return {"js": bound / 2, "gan": (bound + math.log(4)) / 2}.get(self.divergence, bound)
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """-g_f(D(x)) + f*(g_f(D(G(z)))), `(N,), (N,) -> (N,)`."""

@@ -39,6 +39,6 @@ class Hinge:
         """+1 where p > q, -1 where p < q."""
         return log_ratio.sign()
 
-    def divergence(self, d_loss: float) -> float:
+    def distance(self, d_loss: float) -> float:
         """TV(p, q) = 1 - d/2 at the best D; less with any other."""
         return 1 - d_loss / 2

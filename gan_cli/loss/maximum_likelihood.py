@@ -47,6 +47,6 @@ class MaximumLikelihood:
         """D* = p/(p+q), whose logit is log p/q."""
         return log_ratio
 
-    def divergence(self, d_loss: float) -> float:
+    def distance(self, d_loss: float) -> float:
         """JS(p, q) = log 2 - d/2 at the best D; less with any other."""
         return math.log(2) - d_loss / 2

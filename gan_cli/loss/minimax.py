@@ -40,6 +40,6 @@ class Minimax:
         """D* = p/(p+q), whose logit is log p/q (Proposition 1)."""
         return log_ratio
 
-    def divergence(self, d_loss: float) -> float:
+    def distance(self, d_loss: float) -> float:
         """JS(p, q) = log 2 - d/2 at the best D; less with any other."""
         return math.log(2) - d_loss / 2

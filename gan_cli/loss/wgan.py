@@ -47,6 +47,6 @@ class WGAN:
             "constraint=clip, constraint=spectral or penalty=gp"
         )
 
-    def divergence(self, d_loss: float) -> float:
+    def distance(self, d_loss: float) -> float:
         """W1(p, q) = -d at the best 1-Lipschitz critic; k times that where the bound is k."""
         return -d_loss

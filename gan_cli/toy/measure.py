@@ -84,9 +84,9 @@ def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
             at_best = float(value(loss, mixed(law.masses, len(x)), mixed(q, len(x)), ones(q)))
         numbers["game_at_best"] = at_best
     if alone and isinstance(loss, Measures):
-        numbers[f"{loss.measures}_by_d"] = loss.divergence(numbers["game"])
+        numbers[f"{loss.measures}_by_d"] = loss.distance(numbers["game"])
         if "game_at_best" in numbers:
-            numbers.setdefault(loss.measures, loss.divergence(numbers["game_at_best"]))
+            numbers.setdefault(loss.measures, loss.distance(numbers["game_at_best"]))
     numbers["slope"] = field.slope
     found = _modes(law, x)
     if found:

@@ -55,9 +55,11 @@ def picture(look: Look, law: Law, loss: Loss, step: int) -> Pixels:
 def words(numbers: dict[str, float], look: Look) -> str:
     """The numbers that matter most, in a line."""
     shown = {"js": "JS", "tv": "TV", "w1": "W₁"}
+    kls = {"kl": "KL(data, G)", "reverse_kl": "KL(G, data)"}
     if "sliced_w1" in numbers:  # in the plane W1 is that of few samples, and not 0 for the data
         shown = {"js": "JS", "tv": "TV", "sliced_w1": "sliced W₁"}
         shown |= {"w1": f"W₁ of {EXACT:,} samples"} if "w1_by_d" in numbers else {}
+    shown |= {name: label for name, label in kls.items() if f"{name}_by_d" in numbers}
     parts = []
     for name, label in shown.items():
         if name in numbers:

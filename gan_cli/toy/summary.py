@@ -15,7 +15,9 @@ ROWS = {
     "js": "JS",
     "js_by_d": "JS, as D finds it",
     "kl": "KL(data, G)",
+    "kl_by_d": "KL(data, G), as D finds it",
     "reverse_kl": "KL(G, data)",
+    "reverse_kl_by_d": "KL(G, data), as D finds it",
     "w1": "W1",
     "w1_by_d": "W1, as D finds it",
     "sliced_w1": "sliced W1",
@@ -43,6 +45,9 @@ def panels(told: Sequence[Row], best: Row) -> list[Panel]:
     made = [_divergence(told, best, "js", "Jensen-Shannon divergence", math.log(2))]
     if "tv_by_d" in told[-1]:
         made.append(_divergence(told, best, "tv", "total variation", 1.0))
+    for name, title in (("kl", "KL(data, G)"), ("reverse_kl", "KL(G, data)")):
+        if f"{name}_by_d" in told[-1]:
+            made.append(_divergence(told, best, name, title, math.inf))
     if "w1_by_d" in told[-1]:
         name = "Wasserstein distance W1"
         name += f", of {EXACT:,} samples" if "sliced_w1" in told[-1] else ""
@@ -66,13 +71,13 @@ def panels(told: Sequence[Row], best: Row) -> list[Panel]:
 
 def table(told: Sequence[Row], best: Row) -> str:
     """The numbers first, last, and those of a perfect sampler of as many samples, in columns."""
-    first, last = told[0], told[-1]
-    heads = (f"step {first['step']:.0f}", f"step {last['step']:.0f}", "the data itself")
-    lines = [f"{'':30}{heads[0]:>14}{heads[1]:>14}{heads[2]:>17}"]
+    looks = [told[0], told[-1]] if len(told) > 1 else [told[-1]]
+    heads = [f"{'step ' + format(row['step'], '.0f'):>14}" for row in looks]
+    lines = [f"{'':30}{''.join(heads)}{'the data itself':>17}"]
     for name, words in ROWS.items():
-        if name in last:
-            cells = [_number(name, row.get(name)) for row in (first, last, best)]
-            lines.append(f"{words:30}{cells[0]:>14}{cells[1]:>14}{cells[2]:>17}")
+        if name in told[-1]:
+            cells = [f"{_number(name, row.get(name)):>14}" for row in looks]
+            lines.append(f"{words:30}{''.join(cells)}{_number(name, best.get(name)):>17}")
     return "\n".join(lines)
 
 
@@ -86,10 +91,11 @@ def _divergence(told: Sequence[Row], best: Row, name: str, title: str, most: flo
             level = [value / slope for value, slope in zip(found, slopes, strict=True)]
             curves.append(Curve("over its largest slope", level, FAKE, ":"))
     levels = [Level(f"the data itself: {best[name]:.4f}", best[name])] if name in best else []
-    if most is not None:
+    bounded = most is not None and math.isfinite(most)
+    if bounded and most:
         levels.append(Level(f"most: {most:.3f}", most))
     low = 1.1 * min(0.0, *(min(curve.values) for curve in curves))
-    return Panel(title, curves, levels, low, None if most is None else 1.08 * most)
+    return Panel(title, curves, levels, low, 1.08 * most if most and bounded else None)
 
 
 def _column(told: Sequence[Row], name: str) -> list[float]:
