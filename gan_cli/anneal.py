@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gan_cli.constraint.clip import Clip
 from gan_cli.errors import UserMistake
+from gan_cli.method import Method
 from gan_cli.method.gan import GAN
 
 Put = Callable[[Any], None]
@@ -42,14 +42,14 @@ class Anneal:
 class Course:
     """The numbers of one run that change, from their first to their last values."""
 
-    def __init__(self, anneal: Anneal, config: dict[str, Any], gan: GAN):
+    def __init__(self, anneal: Anneal, config: dict[str, Any], method: Method):
         self.anneal = anneal
         self.ends: list[tuple[Any, Any, Put]] = []
         for key, last in leaves(anneal.to):
             first = _first(config, key)
             if not _alike(first, last):
                 raise UserMistake(f"anneal.to.{key}={last}: {key} is {first}, and can't become it")
-            put = _put(gan, key)
+            put = _put(method, key)
             try:
                 for step in range(STATIONS, -1, -1):
                     put(_between(first, last, step / STATIONS))
@@ -95,34 +95,21 @@ def _between(first: Any, last: Any, share: float) -> Any:
     return (1 - share) * first + share * last
 
 
-def _put(gan: GAN, key: str) -> Put:
+def _put(method: Method, key: str) -> Put:
     """How the number of that key is set; UserMistake when it can't change.
 
     It raises TypeError or ValueError for a value that can't be.
     """
-    parts: dict[str, Any] = {
-        "loss": gan.loss,
-        "augment": gan.augment,
-        **{f"penalty.{n}": penalty for n, penalty in gan.penalties.items()},
-    }
-    if isinstance(gan.constraint, Clip):  # the others are built into D once
-        parts["constraint"] = gan.constraint
+    parts = method.parts
     owner, _, attribute = key.rpartition(".")
     if owner in parts:
         return _field(parts[owner], key, attribute)
-    setters: dict[str, Put] = {
-        "optimizer.lr": lambda value: _rate(
-            gan, ("G",) if gan.D.recipe.d_lr else ("G", "D"), value
-        ),
-        "optimizer.d_lr": lambda value: _rate(gan, ("D",), value),
-        "optimizer.betas": lambda value: _betas(gan, value),
-        "ema.half_life": lambda value: _half_life(gan, value),
-        "top_k": lambda value: _turns(gan, value),
-    }
+    setters = _setters(method)
     if key not in setters:
         can = ", ".join([*setters, *(f"{part}.…" for part in parts)])
         raise UserMistake(f"anneal.to.{key}: {key} can't change during a run; what can: {can}")
-    if recipe := {"optimizer": gan.G.recipe}.get(owner):
+    players = list(method.players.values())
+    if players and (recipe := {"optimizer": players[0].recipe}.get(owner)):
         return _checked(recipe, attribute, setters[key])
     return setters[key]
 
@@ -145,20 +132,37 @@ def _checked(part: Any, attribute: str, put: Put) -> Put:
     return checked
 
 
-def _rate(gan: GAN, players: tuple[str, ...], value: float) -> None:
+def _setters(method: Method) -> dict[str, Put]:
+    """How the numbers of the players are set."""
+    players = method.players
+    apart = {"D"} if "D" in players and players["D"].recipe.d_lr is not None else set[str]()
+    together = set(players) - apart
+    setters: dict[str, Put] = {
+        "optimizer.lr": lambda value: _rate(method, together, value),
+        "optimizer.betas": lambda value: _betas(method, value),
+        "ema.half_life": lambda value: _half_life(method, value),
+    }
+    if isinstance(method, GAN):
+        setters["optimizer.d_lr"] = lambda value: _rate(method, {"D"}, value)
+        setters["top_k"] = lambda value: _turns(method, value)
+    return setters
+
+
+def _rate(method: Method, players: set[str], value: float) -> None:
     for name in players:
-        gan.players[name].lr = value
+        method.players[name].lr = value
 
 
-def _betas(gan: GAN, value: tuple[float, float]) -> None:
-    for player in gan.players.values():
+def _betas(method: Method, value: tuple[float, float]) -> None:
+    for player in method.players.values():
         for group in player.optimizer.param_groups:
             group["betas"] = value
 
 
-def _half_life(gan: GAN, value: float) -> None:
-    if gan.G.averaging is not None:
-        gan.G.averaging = dataclasses.replace(gan.G.averaging, half_life=value)
+def _half_life(method: Method, value: float) -> None:
+    for player in method.players.values():
+        if player.averaging is not None:
+            player.averaging = dataclasses.replace(player.averaging, half_life=value)
 
 
 def _turns(gan: GAN, value: float) -> None:

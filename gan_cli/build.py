@@ -20,18 +20,24 @@ from omegaconf import OmegaConf
 
 from gan_cli.anneal import Anneal
 from gan_cli.augment import Augment
+from gan_cli.auxiliary import Auxiliary
+from gan_cli.condition import Condition
 from gan_cli.configs import directory
 from gan_cli.constraint import Constraint
 from gan_cli.dynamics import Dynamics
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.fast import Hardware
 from gan_cli.loss import Loss
+from gan_cli.method.kit import Recipe
 from gan_cli.method.turns import Turns
 from gan_cli.model import Model
 from gan_cli.optimizer import Optimizer
 from gan_cli.penalty import Penalty
 from gan_cli.player import Averaging
+from gan_cli.prior import Prior
 from gan_cli.schedule import Schedule
+from gan_cli.task import Task
+from gan_cli.term import Term
 
 Config = dict[str, Any]
 
@@ -41,7 +47,14 @@ class Parts:
     """Every component that a configuration names, made but not yet put together."""
 
     dataset: Any
+    task: Task
+    method: Recipe
     model: Model
+    discriminator: Model | None
+    prior: Prior
+    condition: Condition
+    auxiliary: dict[str, Auxiliary]
+    term: dict[str, Term]
     loss: Loss
     penalty: dict[str, Penalty]
     constraint: Constraint
@@ -79,8 +92,10 @@ def parts(config: Config) -> Parts:
             "top_k": config["top_k"],
         },
     }
-    penalties = specs.pop("penalty")
-    specs |= {f"penalty.{name}": spec for name, spec in penalties.items()}
+    lists = {group: specs.pop(group) for group in LISTS}
+    specs |= {f"{group}.{n}": one for group, some in lists.items() for n, one in some.items()}
+    if not specs["discriminator"]:  # D is of the model's own family
+        made["discriminator"] = specs.pop("discriminator") or None
     for name, spec in specs.items():
         if not isinstance(spec, dict) or "_target_" not in spec:
             problems.append(f"{name}: {_formless(name)}")
@@ -96,7 +111,8 @@ def parts(config: Config) -> Parts:
             problems.append(f"{name}.{error}" if group in _DUTIES else str(error))
     if problems:
         raise UserMistake("\n".join(problems))
-    made["penalty"] = {name: made.pop(f"penalty.{name}") for name in penalties}
+    for group, some in lists.items():
+        made[group] = {name: made.pop(f"{group}.{name}") for name in some}
     return Parts(**made)
 
 
@@ -109,9 +125,19 @@ def _formless(name: str) -> str:
     return f"{said}; if there is one under `{group}:`, its first line must be # @package _global_"
 
 
+LISTS = ("penalty", "term", "auxiliary")
+"""The groups of which a run can have several, each under its own name."""
+
 _DUTIES = {
     "dataset": ("load",),
+    "task": ("space", "take"),
+    "method": ("uses", "make"),
     "model": ("generator", "discriminator"),
+    "discriminator": ("discriminator",),
+    "prior": ("__call__", "refuses"),
+    "condition": ("matching", "generator", "discriminator"),
+    "auxiliary": ("guesses", "answer", "d", "g", "refuses"),
+    "term": ("every", "__call__", "refuses"),
     "loss": ("relative", "d", "g"),
     "penalty": ("every", "__call__", "refuses"),
     "constraint": ("wrap", "project", "refuses"),
@@ -142,50 +168,53 @@ def check(config: Config) -> list[str]:
     return []
 
 
-def model(name: str, args: dict[str, Any], trust: tuple[str, ...] = ()) -> Model:
-    """The model of a file: a name of the installed `conf/model/`, or a class of a trusted package.
+def component(group: str, name: str, args: dict[str, Any], trust: tuple[str, ...] = ()) -> Any:
+    """The component of a file: a name of the installed `conf/`, or a class of a trusted package.
 
     BadFile when the name is neither, or the arguments are not its own.
     """
-    maker = _maker(name, trust)
+    maker = _maker(group, name, trust)
     try:
         _check_types(maker, args)
         if unknown := args.keys() - inspect.signature(maker).parameters.keys():
             raise ValueError(f"it has no {', '.join(sorted(unknown))}")
-        made: Model = maker(**args)
+        return maker(**args)
     except (ValueError, TypeError) as error:
-        raise BadFile(f"model {name}: {error}") from error
-    return made
+        raise BadFile(f"{group} {name}: {error}") from error
 
 
-def model_name(choice: str, target: str) -> str:
-    """What a file calls this model: the choice if it is an installed one, else its class."""
-    return choice if _installed(choice) == target else target
+def described(group: str, choice: str, spec: Config) -> Config:
+    """What a file says of a component: its name, or class where it isn't installed; its args."""
+    args = {key: value for key, value in spec.items() if not key.startswith("_")}
+    target = str(spec["_target_"])
+    names = (choice, target.split(".")[-2])
+    name = next((name for name in names if _installed(group, name) == target), target)
+    return {"name": name, "args": args}
 
 
-def _installed(name: str) -> str | None:
-    """The class that the installed `conf/model/` calls so."""
-    path = directory() / "model" / f"{name}.yaml"
+def _installed(group: str, name: str) -> str | None:
+    """The class that the installed `conf/` calls so."""
+    path = directory() / group / f"{name}.yaml"
     if not re.fullmatch(r"\w+", name, re.ASCII) or not path.is_file():
         return None
     return str(OmegaConf.select(OmegaConf.load(path), "_target_"))
 
 
-def _maker(name: str, trust: tuple[str, ...]) -> Any:
+def _maker(group: str, name: str, trust: tuple[str, ...]) -> Any:
     """The class behind a name in a file; no other kind of thing, and from nowhere else."""
-    if target := _installed(name):
+    if target := _installed(group, name):
         return _find(target)
     package = name.partition(".")[0]
     if not re.fullmatch(r"\w+(\.\w+)+", name, re.ASCII):
-        raise BadFile(f"it asks for a model {name[:80]!r} that gan does not have")
+        raise BadFile(f"it asks for a {group} {name[:80]!r} that gan does not have")
     if package not in trust:
-        raise BadFile(f"its model {name} is not part of gan: if you trust it, --trust {package}")
+        raise BadFile(f"its {group} {name} is not part of gan: if you trust it, --trust {package}")
     try:
         found = _find(name)
     except (ImportError, AttributeError) as error:
-        raise BadFile(f"its model {name} is not here: {error}") from error
+        raise BadFile(f"its {group} {name} is not here: {error}") from error
     if not isinstance(found, type) or found.__module__.partition(".")[0] != package:
-        raise BadFile(f"its model {name} is not a class of the package {package}")
+        raise BadFile(f"its {group} {name} is not a class of the package {package}")
     return found
 
 

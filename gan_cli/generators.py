@@ -13,9 +13,14 @@ from torch import Tensor
 from torch.nn.modules import module as registration
 
 from gan_cli import container, state, strict
+from gan_cli.condition import Condition, plain_generator
 from gan_cli.container import Checkpoint
 from gan_cli.errors import BadFile, UserMistake
-from gan_cli.model import Generator, Model, Shape
+from gan_cli.model import Generator, Model
+from gan_cli.prior import Prior
+from gan_cli.prior.normal import Normal
+from gan_cli.space import Shape, Space
+from gan_cli.task import Derived
 
 MAX_EXTENT = 4096
 """Pixels along a side, at most."""
@@ -46,13 +51,6 @@ _FAILURES = (
 )
 
 
-class Space(NamedTuple):
-    """What samples look like: the shape of one, and the names of the classes, if it has any."""
-
-    shape: Shape
-    classes: tuple[str, ...] = ()
-
-
 class Origin(NamedTuple):
     """Where a sampler's weights come from.
 
@@ -71,25 +69,42 @@ class Origin(NamedTuple):
         return "averaged" if self.averaged else "raw"
 
 
-def load(path: str | Path, raw: bool, trust: tuple[str, ...]) -> tuple[Generator, Space, Origin]:
+class Loaded(NamedTuple):
+    """A generator, what it makes of what, and where it comes from.
+
+    `task` is how its conditions are made from images of the shape `data`, where they are images.
+    """
+
+    generator: Generator
+    space: Space
+    prior: Prior
+    task: Derived | None
+    data: Shape
+    origin: Origin
+
+
+def load(path: str | Path, raw: bool, trust: tuple[str, ...]) -> Loaded:
     """The generator of a run directory, a training checkpoint or a generator file, on the CPU.
 
     `Sampler.load` says which one, and what is raised.
     """
-    from gan_cli import build  # here, because a sampler of a live network does without Hydra
-
     checkpoint, where, rejected = _find(path)
     meta, tensors = checkpoint.meta, checkpoint.tensors
     try:
-        name, arguments, space = _described(meta)
+        space, data = _spaces(meta)
+        model, condition, prior, task = _components(meta, space, trust)
         prefix, weights = _weights(tensors, raw)
-        generator = _build(build.model(name, arguments, trust), space, weights, prefix)
+        generator = _build(model, condition, space, weights, prefix)
+        if reason := prior.refuses(generator.z_dim):
+            raise ValueError(f"its prior can't be: {reason}")
+        if task is not None and task.shapes(data) != (space.shape, space.given):
+            raise ValueError("its task does not make such samples")
     except _FAILURES as error:
         reason = strict.quote(" ".join(str(error).split()) or type(error).__name__, 200)
         raise BadFile(f"{strict.clean(where)}: {reason}") from error
     step, averaged = _count(meta.get("step")), prefix.startswith("G_ema")
     origin = Origin(where, step, checkpoint.sha256, averaged, tuple(rejected))
-    return generator, space, origin
+    return Loaded(generator, space, prior, task, data, origin)
 
 
 def _find(path: str | Path) -> tuple[Checkpoint, Path, list[str]]:
@@ -123,25 +138,53 @@ def _is_directory(path: Path) -> bool:
         return False
 
 
-def _described(meta: dict[str, Any]) -> tuple[str, dict[str, Any], Space]:
-    """The model's name and arguments and what it makes, if they are sane; else ValueError."""
+def _spaces(meta: dict[str, Any]) -> tuple[Space, Shape]:
+    """What is made, and the shape of the data it is derived from, if they are sane."""
     if meta.get("kind") not in {"train", "generator"}:
         raise ValueError(f"neither training nor a generator: kind {strict.quote(meta.get('kind'))}")
-    model, space = meta.get("model"), meta.get("space")
-    if not isinstance(model, dict) or model.keys() != {"name", "args"}:
-        raise ValueError("its metadata has no model with a name and args")
-    if not isinstance(space, dict) or space.keys() != {"shape", "classes"}:
+    space = meta.get("space")
+    if not isinstance(space, dict) or space.keys() - {"given", "data"} != {"shape", "classes"}:
         raise ValueError("its metadata has no space with a shape and classes")
-    name, arguments = model["name"], model["args"]
+    given = _shape(space["given"]) if "given" in space else None
+    shape, classes = _shape(space["shape"]), _classes(space["classes"])
+    if given and (classes or len(given) != 3):
+        raise ValueError("it is given what no generator is given")
+    return Space(shape, classes, given), _shape(space.get("data", space["shape"]))
+
+
+def _components(
+    meta: dict[str, Any], space: Space, trust: tuple[str, ...]
+) -> tuple[Model, Condition | None, Prior, Derived | None]:
+    """What the metadata names; files of the first days name the model alone."""
+    from gan_cli import build  # here, because a sampler of a live network does without Hydra
+
+    def named(group: str) -> Any:
+        name, arguments = _described(meta, group)
+        return build.component(group, name, arguments, trust)
+
+    condition = named("condition") if "condition" in meta else None
+    prior = named("prior") if "prior" in meta else Normal()
+    task = named("task") if "task" in meta and space.given else None
+    if task is not None and not isinstance(task, Derived):
+        raise ValueError("its task does not make images from images")
+    return named("model"), condition, prior, task
+
+
+def _described(meta: dict[str, Any], group: str) -> tuple[str, dict[str, Any]]:
+    """A component's name and arguments, if they are sane; else ValueError."""
+    spec = meta.get(group)
+    if not isinstance(spec, dict) or spec.keys() != {"name", "args"}:
+        raise ValueError(f"its metadata has no {group} with a name and args")
+    name, arguments = spec["name"], spec["args"]
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"an impossible name of a model: {strict.quote(name)}")
+        raise ValueError(f"an impossible name of a {group}: {strict.quote(name)}")
     if not isinstance(arguments, dict):
-        raise ValueError(f"impossible arguments of model {name}")
+        raise ValueError(f"impossible arguments of {group} {name}")
     for key, value in arguments.items():
         if not _ARGUMENT.fullmatch(key) or not _sane(value):
             said = f"{strict.quote(key)}: {strict.quote(value)}"
-            raise ValueError(f"an impossible argument of model {name}: {said}")
-    return name, arguments, Space(_shape(space["shape"]), _classes(space["classes"]))
+            raise ValueError(f"an impossible argument of {group} {name}: {said}")
+    return name, arguments
 
 
 def _sane(value: Any) -> bool:
@@ -182,13 +225,20 @@ def _weights(tensors: dict[str, Tensor], raw: bool) -> tuple[str, dict[str, Tens
     raise ValueError("it holds no generator: no tensor G_ema/… or G/…")
 
 
-def _build(model: Model, space: Space, tensors: dict[str, Tensor], prefix: str) -> Generator:
+def _build(
+    model: Model,
+    condition: Condition | None,
+    space: Space,
+    tensors: dict[str, Tensor],
+    prefix: str,
+) -> Generator:
     """The generator with these weights, once a weightless one has shown that it fits them."""
+    new = condition.generator if condition else plain_generator
     with _no_larger_than(tensors), torch.device("meta"):
-        plan = model.generator(space.shape).state_dict()
+        plan = new(model, space).state_dict()
     _compare(plan, tensors, prefix)
     with torch.random.fork_rng(devices=[]):
-        generator = model.generator(space.shape)
+        generator = new(model, space)
     generator.load_state_dict(tensors, strict=True)
     return generator.eval().requires_grad_(False)
 

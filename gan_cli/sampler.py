@@ -12,8 +12,12 @@ from torch import Tensor, nn
 
 from gan_cli import generators, randomness
 from gan_cli.errors import NumericalFailure
-from gan_cli.generators import Origin, Space
-from gan_cli.model import Generator, Shape
+from gan_cli.generators import Origin
+from gan_cli.model import Generator
+from gan_cli.prior import Prior
+from gan_cli.prior.normal import Normal
+from gan_cli.space import Shape, Space
+from gan_cli.task import Derived
 
 BLOCK = 64
 """Latent codes are drawn so many at a time, whatever the batch size."""
@@ -24,21 +28,25 @@ round differently."""
 
 
 class Sampler:
-    """Samples as a function of the seed.
+    """Samples as a function of the seed, and of what they are asked for.
 
     The generator may still be learning: it is used as it is at the time, without gradients, in
-    evaluation mode, and left as it was found.
+    evaluation mode, and left as it was found. `task` is how image conditions are made from images
+    of the shape `data`, where they are images.
     """
 
     def __init__(
         self,
         generator: nn.Module,
-        shape: Shape,
-        classes: tuple[str, ...] = (),
+        space: Space,
+        prior: Prior | None = None,
+        task: Derived | None = None,
+        data: Shape | None = None,
         origin: Origin | None = None,
     ):
         self.generator = cast(Generator, generator)
-        self.space = Space(tuple(shape), tuple(classes))
+        self.space, self.prior = space, prior or Normal()
+        self.task, self.data = task, data or space.shape
         self.origin = origin or Origin()
 
     @classmethod
@@ -52,13 +60,15 @@ class Sampler:
         """The generator of a run directory, a training checkpoint or a generator file.
 
         Of a run directory, the newest checkpoint that loads, or else `generator.safetensors`.
-        The averaged weights where there are any, unless `raw`. What the model's name means is
+        The averaged weights where there are any, unless `raw`. What the names in it mean is
         looked up in what is installed, and in the packages of `trust`; the file holds names and
         numbers alone. Raises BadFile for a file that can't be right, UserMistake for raw weights
         that aren't there.
         """
-        generator, space, origin = generators.load(path, raw, trust)
-        return cls(generator.to(device), *space, origin)
+        found = generators.load(path, raw, trust)
+        return cls(
+            found.generator.to(device), found.space, found.prior, found.task, found.data, found.origin
+        )
 
     @property
     def step(self) -> int:
@@ -70,31 +80,58 @@ class Sampler:
         """The digest of the file that the weights are from."""
         return self.origin.sha256
 
-    def sample(self, n: int, seed: int, batch: int = BLOCK) -> Tensor:
+    @property
+    def device(self) -> torch.device:
+        """Where the generator is."""
+        return next(self.generator.parameters()).device
+
+    def sample(self, n: int, seed: int, batch: int = BLOCK, c: Tensor | None = None) -> Tensor:
         """Samples `(n, …)` on the CPU, in float32.
 
         The first k are the same for any n, and whatever the batch size (which is rounded up to a
-        multiple of eight): bit for bit on a CPU, up to rounding on a GPU.
+        multiple of eight): bit for bit on a CPU, up to rounding on a GPU. c are the conditions,
+        one a sample; without them, of a generator of classes, the classes in turn.
         """
-        return torch.cat(list(self.batches(n, seed, batch)))
+        return torch.cat(list(self.batches(n, seed, batch, c)))
 
-    @torch.no_grad()
-    def batches(self, n: int, seed: int, batch: int = BLOCK) -> Iterator[Tensor]:
+    def batches(
+        self, n: int, seed: int, batch: int = BLOCK, c: Tensor | None = None
+    ) -> Iterator[Tensor]:
         """What `sample` gives, piece by piece. Raises NumericalFailure on NaN or infinity."""
         if n < 1 or batch < 1:
             raise ValueError(f"n and batch must be 1 or more, not {n} and {batch}")
+        if c is not None and len(c) != n:
+            raise ValueError(f"{n} samples want {n} conditions, not {len(c)}")
         batch = _up(batch, EIGHT)
-        device = next(self.generator.parameters()).device
         for start in range(0, n, batch):
-            stop = min(start + batch, n)
-            numbers = range(start, start + _up(stop - start, EIGHT))
-            z, c = self.codes(numbers, seed).to(device), self.labels(numbers)
-            with evaluating(self.generator):
-                x = self.generator(z, None if c is None else c.to(device))
-            x = x[: stop - start].float().cpu()
-            if not x.isfinite().all():
-                raise NumericalFailure("the generator makes samples that are NaN or infinite")
-            yield x
+            numbers = range(start, min(start + batch, n))
+            asked = self.labels(numbers) if c is None else c[numbers.start : numbers.stop]
+            yield self.generate(self.codes(numbers, seed), asked)
+
+    @torch.no_grad()
+    def generate(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """The samples of latent codes and conditions, `(n, z_dim), (n, …) -> (n, …)`, on the CPU.
+
+        All at once. Raises NumericalFailure on NaN or infinity, ValueError where conditions lack.
+        """
+        if c is None and (self.space.classes or self.space.given):
+            raise ValueError("this generator wants to know what is asked for")
+        n, more = len(z), _up(len(z), EIGHT) - len(z)
+        z = torch.cat([z, z[-1:].expand(more, -1)]).to(self.device)
+        if c is not None:
+            c = torch.cat([c, c[-1:].expand(more, *c.shape[1:])]).to(self.device)
+        with evaluating(self.generator):
+            x = self.generator(z, c)[:n].float().cpu()
+        if not x.isfinite().all():
+            raise NumericalFailure("the generator makes samples that are NaN or infinite")
+        return x
+
+    def rows(self, classes: list[int], columns: int, seed: int) -> Tensor:
+        """Samples of these classes, a row of each, the same codes in every row, `(n, …)`."""
+        z = self.codes(range(columns), seed)
+        return torch.cat(
+            [self.generate(z, torch.full((columns,), label)) for label in classes]
+        )
 
     def labels(self, numbers: range) -> Tensor | None:
         """The labels `(len(numbers),)` of these samples: the classes in turn."""
@@ -105,7 +142,7 @@ class Sampler:
         """Latent codes `(len(numbers), z_dim)`, each a function of its number and the seed."""
         first, last = numbers.start // BLOCK, (numbers.stop - 1) // BLOCK
         blocks = [
-            torch.randn(
+            self.prior(
                 BLOCK,
                 self.generator.z_dim,
                 generator=randomness.generator("sample", seed, block),

@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from gan_cli.anneal import Course
+from gan_cli.batch import Batch
 from gan_cli.build import Config, Parts
 from gan_cli.dataset.source import Feed, Source
 from gan_cli.dynamics import Dynamics
+from gan_cli.dynamics.alternating import Alternating
 from gan_cli.errors import UserMistake
-from gan_cli.loss import Crossing, Selective, Unbounded
+from gan_cli.loss import Crossing
+from gan_cli.method import Method
 from gan_cli.method.gan import GAN
-from gan_cli.model.packed import Packed
-from gan_cli.player import Player
+from gan_cli.method.kit import GAME, Kit, made
+from gan_cli.player import Facts
+from gan_cli.prior import Prior
 from gan_cli.randomness import reseed
 from gan_cli.schedule import Schedule
+from gan_cli.space import Space
+from gan_cli.task import Derived
+
+HALVES = frozenset({"train"})
+"""Splits of a data set beside which there is a test split."""
+
+EXAMPLES = 64
+"""Pairs that answers are measured on during training."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """All that the training loop needs."""
+    """All that the training loop needs.
 
-    method: GAN
+    `data` are the samples as they come, `source` those of the task; `examples` gives some that
+    were held out, if any are, and `task` how they are made of images, if they are.
+    """
+
+    method: Method
     dynamics: Dynamics
+    data: Source
     source: Source
+    examples: Callable[[], Batch]
+    space: Space
+    task: Derived | None
+    prior: Prior
     feed: Feed
     schedule: Schedule
     course: Course
@@ -35,86 +57,124 @@ class Session:
     precision: torch.dtype
     steps: int
 
+    @property
+    def game(self) -> GAN:
+        """The method, where it is a game; TypeError where nobody judges."""
+        if not isinstance(self.method, GAN):
+            raise TypeError(f"{type(self.method).__name__} is no game of G against D")
+        return self.method
 
-def make(config: Config, made: Parts, device: torch.device) -> Session:
-    """Players, data and budget, on the device. UserMistake when parts don't go together."""
-    source: Source = made.dataset.load()
+    def step(self, batches: Iterable[Batch], step: int) -> Facts:
+        """Let everyone learn once; step counts from 0."""
+        if isinstance(self.method, GAN):
+            return self.dynamics.step(self.method, batches, step)
+        return self.method.step(batches, step)
+
+
+def make(
+    config: Config, parts: Parts, device: torch.device, typed: Iterable[str] = ()
+) -> Session:
+    """Players, data and budget, on the device. UserMistake when parts don't go together.
+
+    `typed` are the overrides as the user typed them: each must mean something to the method.
+    """
+    data: Source = parts.dataset.load()
+    space = made("task", lambda: parts.task.space(data))
+    _refuse_idle(parts, space, typed)
+    source = made("task", lambda: parts.task.take(data))
     reseed(config["seed"], "weights")
-    method = _game(config, made, source, device)
+    method = parts.method.make(kit(config, parts, space, source.length, device))
+    _refuse_dynamics(parts, method)
     feed = source.open(config["batch_size"], config["seed"], device)
     steps = budget(config, source.length)
-    if (waits := max(made.turns.head_start_d, made.turns.head_start_g)) >= steps:
+    if (waits := max(parts.turns.head_start_d, parts.turns.head_start_g)) >= steps:
         raise UserMistake(
             f"head_start={waits} leaves the other player none of {steps} steps: a smaller one"
         )
     return Session(
         method=method,
-        dynamics=made.dynamics,
+        dynamics=parts.dynamics,
+        data=data,
         source=source,
+        examples=lambda: _examples(parts, data, config["seed"]),
+        space=space,
+        task=parts.task if isinstance(parts.task, Derived) else None,
+        prior=parts.prior,
         feed=feed,
-        schedule=made.schedule,
-        course=Course(made.anneal, config, method),
+        schedule=parts.schedule,
+        course=Course(parts.anneal, config, method),
         device=device,
-        precision=made.hardware.dtype(device),
+        precision=parts.hardware.dtype(device),
         steps=steps,
     )
 
 
-def _game(config: Config, made: Parts, source: Source, device: torch.device) -> GAN:
-    try:
-        g_net = made.model.generator(source.shape)
-    except ValueError as error:
-        raise UserMistake(f"model: {error}") from error
-    d_net = made.constraint.wrap(d_net_of(config, made, source.shape))
-    optimizer, precision = made.optimizer, made.hardware.autocast(device)
-    clip = config["clip_grad"]
-    averages = made.averaging.half_life or "ema" in made.anneal.to
-    averaging = made.averaging if averages else None
-    G = Player(g_net.to(device), optimizer, optimizer.lr, averaging, clip, precision)
-    d_rate = optimizer.lr if optimizer.d_lr is None else optimizer.d_lr
-    D = Player(d_net.to(device), optimizer, d_rate, None, clip, precision)
-    game = GAN(
-        G,
-        D,
-        made.loss,
-        made.penalty,
-        made.constraint,
-        made.augment,
-        made.turns,
-        config["accumulate"],
+def _examples(parts: Parts, data: Source, seed: int) -> Batch:
+    """Pairs that nobody learns from, where the data set has a test split, else of those known."""
+    dataset = parts.dataset
+    if getattr(dataset, "split", None) in HALVES:
+        data = dataclasses.replace(dataset, split="test").load()
+    return parts.task.take(data).open(EXAMPLES, seed, torch.device("cpu"))(0)
+
+
+def kit(
+    config: Config, parts: Parts, space: Space, length: int | None, device: torch.device
+) -> Kit:
+    """What a method is put together from. UserMistake for what no method could use."""
+    if reason := _chosen_from_a_crowd(parts):
+        raise UserMistake(f"top_k: {reason}")
+    averages = parts.averaging.half_life or "ema" in parts.anneal.to
+    return Kit(
+        space=space,
+        length=length,
+        batch_size=config["batch_size"],
+        device=device,
+        model=parts.model,
+        judge=parts.discriminator or parts.model,
+        prior=parts.prior,
+        condition=parts.condition,
+        auxiliaries=parts.auxiliary,
+        terms=parts.term,
+        loss=parts.loss,
+        penalties=parts.penalty,
+        constraint=parts.constraint,
+        augment=parts.augment,
+        turns=parts.turns,
+        optimizer=parts.optimizer,
+        averaging=parts.averaging if averages else None,
+        clip_grad=config["clip_grad"],
+        precision=parts.hardware.autocast(device),
+        accumulate=config["accumulate"],
+        pack=config["pack"],
     )
-    if reason := made.dynamics.refuses(game):
+
+
+def _refuse_idle(parts: Parts, space: Space, typed: Iterable[str]) -> None:
+    """Raise UserMistake for what was typed and would mean nothing."""
+    roots = {word.lstrip("+~").partition("=")[0].partition(".")[0]: word for word in typed}
+    for root in sorted(roots.keys() & (GAME - parts.method.uses)):
+        name = type(parts.method).__name__.lower()
+        raise UserMistake(f"{roots[root]}: method={name} has no use for it; leave it out")
+    if "condition" in roots and not space.classes and space.given is None:
+        raise UserMistake(
+            f"{roots['condition']}: in this task nothing is asked for, so nobody is told: task=label"
+        )
+
+
+def _refuse_dynamics(parts: Parts, method: Method) -> None:
+    if isinstance(method, GAN):
+        reason = parts.dynamics.refuses(method)
+    else:
+        alone = isinstance(parts.dynamics, Alternating)
+        reason = None if alone else "there is no game to play so: dynamics=alternating"
+    if reason:
         raise UserMistake(f"dynamics: {reason}")
-    return game
 
 
-def d_net_of(config: Config, made: Parts, shape: tuple[int, ...]) -> nn.Module:
-    """D for samples of that shape, unless something of the game can't be right with it."""
-    pack = config["pack"]
-    try:
-        bare = made.model.discriminator((pack * shape[0], *shape[1:]))
-    except ValueError as error:
-        raise UserMistake(f"model: {error}") from error
-    held = any(getattr(part, "holds", True) for part in (*made.penalty.values(), made.constraint))
-    d_net = bare if pack == 1 else Packed(bare, pack)
-    reasons = [
-        ("loss", made.loss.refuses(held) if isinstance(made.loss, Unbounded) else None),
-        ("loss", made.loss.refuses_d(bare) if isinstance(made.loss, Selective) else None),
-        *((f"penalty.{name}", part.refuses(d_net)) for name, part in made.penalty.items()),
-        ("constraint", made.constraint.refuses(d_net)),
-        ("augment", made.augment.refuses(shape)),
-        ("top_k", _chosen_from_a_crowd(made)),
-    ]
-    for name, reason in reasons:
-        if reason:
-            raise UserMistake(f"{name}: {reason}")
-    return d_net
-
-
-def _chosen_from_a_crowd(made: Parts) -> str | None:
+def _chosen_from_a_crowd(parts: Parts) -> str | None:
     """The refusal of top_k where each sample's loss is a matter of the whole batch."""
-    if not isinstance(made.loss, Crossing) or (
-        made.turns.top_k == 1 and "top_k" not in made.anneal.to
+    if not isinstance(parts.loss, Crossing) or (
+        parts.turns.top_k == 1 and "top_k" not in parts.anneal.to
     ):
         return None
     return "this loss compares each fake with the whole batch, and none can be left out: top_k=1"
@@ -135,3 +195,5 @@ def budget(config: Config, length: int | None) -> int:
     if images is not None:
         return max(1, math.ceil(images / (config["batch_size"] * config["n_critic"])))
     return int(config["steps"])
+
+

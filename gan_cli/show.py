@@ -6,10 +6,12 @@ import math
 
 import torch
 
+from gan_cli import answers
 from gan_cli.build import Config
 from gan_cli.console import Console
 from gan_cli.disk import replace
 from gan_cli.log import Log
+from gan_cli.method.gan import GAN
 from gan_cli.plot.grid import Pixels, grid, png
 from gan_cli.plot.scatter import scatter
 from gan_cli.run import Run
@@ -20,6 +22,9 @@ from gan_cli.toy.watch import Watch
 
 IMAGES = 64
 """Images in a grid."""
+
+CLASSES, COLUMNS = 10, 8
+"""Rows and columns of a grid of classes."""
 
 POINTS = 2000
 """Points in a scatter plot."""
@@ -36,22 +41,31 @@ class Show:
         self.run, self.session, self.config = run, session, config
         self.console, self.log = console, log
         run.samples.mkdir(exist_ok=True)
-        source, game = session.source, session.method
-        self.sampler = Sampler(game.generator, source.shape)
-        law = lawful(source)
-        self.watch = law and Watch(
-            self.sampler, game.D.net, game.loss, Law(law, config["seed"]), run.dir
+        space, method = session.space, session.method
+        self.sampler = Sampler(
+            method.generator, space, session.prior, session.task, session.data.shape
         )
+        law = lawful(session.data) if isinstance(method, GAN) else None
+        self.watch = law and Watch(
+            self.sampler, session.game.D.net, session.game.loss, Law(law, config["seed"]), run.dir
+        )
+        self.pairs = session.examples() if space.given else None
         self.summary = ""  # what there is to tell of the whole run, at its end
-        self.draw = self.grid if len(source.shape) == 3 else self.scatter
+        self.draw = self.grid if len(space.shape) == 3 else self.scatter
 
     def __call__(self, step: int, last: bool) -> None:
         """Show the samples at this step, and at the last one sum the run up."""
         picture, numbers = self.watch(step) if self.watch else (self.draw(), {})
+        if self.pairs:
+            told = answers.figures(self.sampler, self.pairs, self.config["seed"])
+            numbers = {f"answer/{name}": value for name, value in told["G"].items()}
+            self.log.scalars(step, numbers)
+            self.summary = answers.table(told)
         replace(self.run.samples / f"step-{step:08d}.png", png(picture, {"step": str(step)}))
         self.log.images(step, picture)
         self.log.histograms(step, self.session.method.outputs)
-        self.log.scalars(step, {f"toy/{name}": value for name, value in numbers.items()})
+        if self.watch:
+            self.log.scalars(step, {f"toy/{name}": value for name, value in numbers.items()})
         if self.config["preview"]:
             self.console.say(f"samples at step {step}")
             self.console.preview(self.glimpse(picture))
@@ -61,12 +75,22 @@ class Show:
             self.summary = self.watch.end(step)
 
     def grid(self) -> Pixels:
-        """Images side by side."""
-        return grid(self.sampler.sample(IMAGES, self.config["seed"]))
+        """Images side by side: with their conditions, or a row for each class."""
+        seed, classes = self.config["seed"], len(self.sampler.space.classes)
+        if self.pairs:
+            x, c = self.pairs.x[: answers.ROWS], self.pairs.c
+            assert c is not None
+            return answers.picture(self.sampler, c[: answers.ROWS], seed, x, draws=2)
+        if classes:
+            shown = list(range(min(classes, CLASSES)))
+            return grid(self.sampler.rows(shown, COLUMNS, seed), COLUMNS)
+        return grid(self.sampler.sample(IMAGES, seed))
 
     def glimpse(self, picture: Pixels) -> Pixels:
         """What a terminal has room for: two rows of the images, or all of the points."""
         shape = self.sampler.space.shape
+        if self.pairs:
+            return picture
         if len(shape) == 3:
             return grid(self.sampler.sample(16, self.config["seed"]), columns=8)
         return self.scatter() if shape[0] > 1 else picture

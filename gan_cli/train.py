@@ -37,7 +37,7 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
         run = stack.enter_context(Run.open(config, choices, overrides, argv))
         for note in (*run.notes, *run.changes):
             console.say(note)
-        session = make(config, made, device)
+        session = make(config, made, device, overrides)
         keeper = Keeper(run, session, config, choices)
         start = keeper.restore(console)
         _greet(console, run, session, start)
@@ -64,11 +64,11 @@ def train(
     The randomness of a step is a function of the seed and the step alone, so that a run that was
     stopped goes on as if it had not been.
     """
-    method, config = session.method, keeper.config
+    config = keeper.config
     for step in range(start, session.steps):
         reseed(config["seed"], step)
         rates = _pace(session, step)
-        facts = session.dynamics.step(method, _batches(session, step), step)
+        facts = session.step(_batches(session, step), step)
         log.step(step + 1, facts, _counts(session) | rates)
         signum = interrupt.signum  # one that arrives from here on is met by the next step
         last = step + 1 == session.steps or signum is not None
@@ -110,13 +110,11 @@ class Keeper:
         self.run, self.session, self.config = run, session, config
         self.named = _named(config, choices)
         run.checkpoints.mkdir(exist_ok=True)
-        spec = dict(config["model"])
-        target = spec.pop("_target_")
-        source = session.source
         self.about: dict[str, Any] = {
-            "model": {"name": build.model_name(choices["model"], target), "args": spec},
-            # no classes: nobody can ask this generator for one
-            "space": {"shape": list(source.shape), "classes": []},
+            group: build.described(group, choices.get(group, ""), config[group])
+            for group in ("model", "condition", "prior", "task")
+        } | {
+            "space": _space(session),
             "versions": {
                 "gan": gan_cli.__version__,
                 "torch": torch.__version__,
@@ -160,6 +158,15 @@ class Keeper:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise BadFile(f"{found.path}: does not hold this run's players: {error}") from error
         return int(meta["step"])
+
+
+def _space(session: Session) -> dict[str, Any]:
+    """What is made of what, as a file says it."""
+    space = session.space
+    told: dict[str, Any] = {"shape": list(space.shape), "classes": list(space.classes)}
+    if space.given is not None:
+        told |= {"given": list(space.given), "data": list(session.data.shape)}
+    return told
 
 
 def _named(config: Config, choices: dict[str, str]) -> Config:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from gan_cli import container
-from gan_cli.build import model
+from gan_cli.build import component
 
 MODEL: dict[str, Any] = {"z_dim": 4, "width": 8, "depth": 1, "g_norm": "none", "d_norm": "none"}
 META: dict[str, Any] = {
@@ -40,7 +40,7 @@ def weights(prefix: str = "G_ema/", args: dict[str, Any] = MODEL) -> dict[str, T
     """Tensors of the generator that META describes."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        generator = model("mlp", args).generator((1, 4, 4))
+        generator = component("model", "mlp", args).generator((1, 4, 4))
     return {prefix + name: value for name, value in generator.state_dict().items()}
 
 

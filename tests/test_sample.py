@@ -30,7 +30,7 @@ def write(
 ) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        net = build.model("mlp", ARGS).generator(shape)
+        net = build.component("model", "mlp", ARGS).generator(shape)
     tensors = {f"G_ema/{key}": value for key, value in net.state_dict().items()}
     meta = {
         "kind": kind,

@@ -15,6 +15,7 @@ from gan_cli import build, container, state
 from gan_cli.errors import BadFile, NumericalFailure, UserMistake
 from gan_cli.model import Generator
 from gan_cli.sampler import Sampler
+from gan_cli.space import Space
 from tests.conftest import entries
 
 ARGS: dict[str, dict[str, Any]] = {
@@ -27,7 +28,7 @@ SHAPE = (1, 8, 8)
 def made(name: str = "mlp", shape: tuple[int, ...] = SHAPE, seed: int = 0) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build.model(name, ARGS[name]).generator(shape)
+        return build.component("model", name, ARGS[name]).generator(shape)
 
 
 def under(prefix: str, net: nn.Module) -> dict[str, Tensor]:
@@ -64,20 +65,20 @@ def run_directory(path: Path, steps: tuple[int, ...] = (5,)) -> Path:
 def test_samples_depend_on_neither_the_batch_size_nor_how_many_are_asked_for(
     name: str, n: int, more: int, batches: tuple[int, int]
 ) -> None:
-    sampler = Sampler(made(name), SHAPE)
+    sampler = Sampler(made(name), Space(SHAPE))
     few, many = (sampler.sample(k, 3, b) for k, b in zip((n, n + more), batches, strict=True))
     assert few.shape == (n, *SHAPE)
     assert torch.equal(few, many[:n])
 
 
 def test_another_seed_gives_other_samples_and_no_sample_comes_twice() -> None:
-    sampler = Sampler(made(), SHAPE)
+    sampler = Sampler(made(), Space(SHAPE))
     both = torch.cat([sampler.sample(200, seed) for seed in (0, 1)])
     assert len(both.flatten(1).unique(dim=0)) == 400
 
 
 def test_codes_are_standard_normal() -> None:
-    z = Sampler(made(), SHAPE).codes(range(40_000), 0)
+    z = Sampler(made(), Space(SHAPE)).codes(range(40_000), 0)
     assert z.shape == (40_000, 6)
     assert z.mean(0).abs().max() < 0.03
     assert (torch.cov(z.T) - torch.eye(6)).abs().max() < 0.04
@@ -89,7 +90,7 @@ def test_a_generator_that_still_learns_is_left_as_it_was() -> None:
     modes = [module.training for module in net.modules()]
     before = {key: value.clone() for key, value in net.state_dict().items()}
     chance = torch.get_rng_state()
-    sampler = Sampler(net, SHAPE)
+    sampler = Sampler(net, Space(SHAPE))
     x = sampler.sample(9, 0)
     assert not x.requires_grad
     assert [module.training for module in net.modules()] == modes
@@ -98,7 +99,7 @@ def test_a_generator_that_still_learns_is_left_as_it_was() -> None:
     with torch.no_grad():
         net.get_parameter("layers.0.weight").mul_(2)
     assert not torch.equal(sampler.sample(9, 0), x), "as it is at the time"
-    assert torch.equal(Sampler(net.eval(), SHAPE).sample(9, 0), sampler.sample(9, 0))
+    assert torch.equal(Sampler(net.eval(), Space(SHAPE)).sample(9, 0), sampler.sample(9, 0))
 
 
 def test_a_failing_generator_gets_its_mode_back() -> None:
@@ -111,7 +112,7 @@ def test_a_failing_generator_gets_its_mode_back() -> None:
 
     net = Broken()
     with pytest.raises(TypeError):
-        Sampler(net, (2,)).sample(1, 0)
+        Sampler(net, Space((2,))).sample(1, 0)
     assert net.training
     assert net.layer.training
 
@@ -121,13 +122,13 @@ def test_nan_is_no_sample() -> None:
     with torch.no_grad():
         net.get_parameter("layers.0.bias").fill_(torch.nan)
     with pytest.raises(NumericalFailure, match="NaN"):
-        Sampler(net, SHAPE).sample(1, 0)
+        Sampler(net, Space(SHAPE)).sample(1, 0)
 
 
 @pytest.mark.parametrize(("n", "batch"), [(0, 1), (1, 0), (-1, 8)])
 def test_no_samples_are_a_mistake(n: int, batch: int) -> None:
     with pytest.raises(ValueError, match="1 or more"):
-        Sampler(made(), SHAPE).sample(n, 0, batch)
+        Sampler(made(), Space(SHAPE)).sample(n, 0, batch)
 
 
 def test_classes_come_in_turn_to_a_generator_that_wants_them() -> None:
@@ -142,13 +143,13 @@ def test_classes_come_in_turn_to_a_generator_that_wants_them() -> None:
             assert c is not None
             return c[:, None].float()
 
-    sampler = Sampler(Labelled(), (1,), ("a", "b", "c"))
+    sampler = Sampler(Labelled(), Space((1,), ("a", "b", "c")))
     wanted = torch.arange(20)[:, None] % 3
     assert all(torch.equal(sampler.sample(20, 0, batch), wanted.float()) for batch in (1, 8, 9, 64))
     labels = sampler.labels(range(4, 8))
     assert labels is not None
     assert labels.tolist() == [1, 2, 0, 1]
-    assert Sampler(made(), SHAPE).labels(range(3)) is None
+    assert Sampler(made(), Space(SHAPE)).labels(range(3)) is None
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────
@@ -156,7 +157,7 @@ def test_classes_come_in_turn_to_a_generator_that_wants_them() -> None:
 
 def test_a_run_its_checkpoint_and_its_generator_give_the_same_samples(tmp_path: Path) -> None:
     run = run_directory(tmp_path)
-    wanted = Sampler(made(seed=2), SHAPE).sample(10, 4)
+    wanted = Sampler(made(seed=2), Space(SHAPE)).sample(10, 4)
     paths = [run, run / "checkpoints", state.path_of(run / "checkpoints", 5)]
     for path in [*paths, run / "generator.safetensors", str(run)]:
         sampler = Sampler.load(path)
@@ -170,7 +171,7 @@ def test_a_run_its_checkpoint_and_its_generator_give_the_same_samples(tmp_path: 
 
 def test_raw_weights_on_demand(tmp_path: Path) -> None:
     run = run_directory(tmp_path)
-    wanted = Sampler(made(seed=1), SHAPE).sample(10, 4)
+    wanted = Sampler(made(seed=1), Space(SHAPE)).sample(10, 4)
     for path in (run, run / "generator.safetensors"):
         sampler = Sampler.load(path, raw=True)
         assert torch.equal(sampler.sample(10, 4), wanted)
@@ -181,7 +182,7 @@ def test_without_an_average_the_raw_weights_are_shown_and_named(tmp_path: Path) 
     container.write(tmp_path / "g", under("G/", made()), about())
     sampler = Sampler.load(tmp_path / "g")
     assert sampler.origin.weights == "raw"
-    assert torch.equal(sampler.sample(2, 0), Sampler(made(), SHAPE).sample(2, 0))
+    assert torch.equal(sampler.sample(2, 0), Sampler(made(), Space(SHAPE)).sample(2, 0))
 
 
 def test_raw_weights_that_are_not_there_are_the_users_mistake(tmp_path: Path) -> None:
@@ -230,10 +231,10 @@ def test_every_installed_model_comes_back_from_a_file(
 ) -> None:
     """With the arguments of its Python defaults, whatever they are."""
     with torch.random.fork_rng(devices=[]):
-        net = build.model(name, {}).generator(shape)
+        net = build.component("model", name, {}).generator(shape)
     meta = about(model={"name": name, "args": {}}, space={"shape": list(shape), "classes": []})
     container.write(tmp_path / "g", under("G_ema/", net), meta)
-    wanted = Sampler(net, shape).sample(3, 1)
+    wanted = Sampler(net, Space(shape)).sample(3, 1)
     assert torch.equal(Sampler.load(tmp_path / "g").sample(3, 1), wanted)
 
 

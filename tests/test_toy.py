@@ -22,6 +22,7 @@ from gan_cli.model import Generator
 from gan_cli.model.mlp import MLP
 from gan_cli.model.packed import Packed
 from gan_cli.sampler import Sampler
+from gan_cli.space import Space
 from gan_cli.toy.cells import Cells
 from gan_cli.toy.law import Law, lawful
 from gan_cli.toy.measure import _slopes, look, perfect
@@ -77,7 +78,7 @@ def law_of(data) -> Law:
 
 def seen(data, G: Generator, D: nn.Module | None = None, loss=NS):
     D = D or MLP(2, 16, 1).discriminator(data.shape)
-    return look(Sampler(G, data.shape), D, loss, law_of(data))
+    return look(Sampler(G, Space(data.shape)), D, loss, law_of(data))
 
 
 @pytest.mark.parametrize("data", [Gaussian(), Ring(), Grid()], ids=lambda d: type(d).__name__)
@@ -206,7 +207,7 @@ def test_a_law_without_a_density_is_counted(data):
     assert perfect(law)["js"] < 0.003
     G = MLP(2, 16, 1).generator(data.shape)
     D = MLP(2, 16, 1).discriminator(data.shape)
-    drawn = picture(look(Sampler(G, data.shape), D, NS, law), law, NS, 1)
+    drawn = picture(look(Sampler(G, Space(data.shape)), D, NS, law), law, NS, 1)
     assert drawn.std() > 5
 
 
@@ -253,8 +254,8 @@ def test_a_look_leaves_no_trace():
     G, D = net.generator(data.shape), net.discriminator(data.shape)
     torch.manual_seed(1)
     states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    first = look(Sampler(G, data.shape), D, NS, law_of(data))
-    again = look(Sampler(G, data.shape), D, NS, Law(data, 0))
+    first = look(Sampler(G, Space(data.shape)), D, NS, law_of(data))
+    again = look(Sampler(G, Space(data.shape)), D, NS, Law(data, 0))
     drawn = [picture(one, Law(data, 0), NS, 1) for one in (first, again)]
     assert first.numbers == again.numbers
     assert np.array_equal(*drawn)

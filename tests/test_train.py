@@ -197,9 +197,11 @@ def test_budgets_in_steps_images_and_epochs(override, steps):
 
 
 def test_a_file_names_an_installed_model_by_its_choice_and_a_foreign_one_by_its_class():
-    assert build.model_name("mlp", "gan_cli.model.mlp.MLP") == "mlp"
-    assert build.model_name("mlp", "mine.MLP") == "mine.MLP"
-    assert build.model_name("../x", "mine.MLP") == "mine.MLP"
+    spec = {"_target_": "gan_cli.model.mlp.MLP", "z_dim": 3}
+    assert build.described("model", "mlp", spec) == {"name": "mlp", "args": {"z_dim": 3}}
+    assert build.described("model", "", spec)["name"] == "mlp"
+    for choice in ("mlp", "../x"):
+        assert build.described("model", choice, {"_target_": "mine.MLP"})["name"] == "mine.MLP"
 
 
 class Reduced(NonSaturating):

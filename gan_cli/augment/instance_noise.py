@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ class InstanceNoise:
     Trouble: with noise that stays, D can't see details finer than `std`, and samples stay grainy:
     `augment=instance_noise_annealed`. D sure of itself all the same: `augment.std=0.5`.
     """
+
+    moves: ClassVar[bool] = False
 
     std: float = 0.1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -13,9 +14,12 @@ class NoAugment:
 
     Needs: nothing.
 
-    Trouble: on few data D learns them by heart, and answers new real samples like fakes; on data
-    without overlap with the fakes it becomes sure of itself: `augment=instance_noise`.
+    Trouble: on few data D learns them by heart, and answers new real samples like fakes:
+    `augment=diffaugment` or `augment=ada` for images, `penalty=lecam` for anything. On data without
+    overlap with the fakes it becomes sure of itself: `augment=instance_noise`.
     """
+
+    moves: ClassVar[bool] = False
 
     def __call__(self, x: Tensor) -> Tensor:
         """The samples, `(N, …) -> (N, …)`."""

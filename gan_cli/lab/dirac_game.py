@@ -67,21 +67,21 @@ def trajectory(start: Session, seed: int = 0) -> Path:
 
 def where(start: Session) -> Tensor:
     """(θ, ψ), `(2,)`."""
-    players = start.method.players.values()
+    players = start.game.players.values()
     return torch.stack([weight.detach() for player in players for weight in player.weights])
 
 
 def put(start: Session, theta: float, psi: float) -> None:
     """Set θ and ψ."""
     with torch.no_grad():
-        start.method.G.weights[0].fill_(theta)
-        start.method.D.weights[0].fill_(psi)
+        start.game.G.weights[0].fill_(theta)
+        start.game.D.weights[0].fill_(psi)
 
 
 def step_from(start: Session, theta: float, psi: float) -> Tensor:
     """Where one step leads from (θ, ψ), `(2,)`."""
     put(start, theta, psi)
-    start.dynamics.step(start.method, [start.feed(0)], 0)
+    start.dynamics.step(start.game, [start.feed(0)], 0)
     return where(start)
 
 

@@ -98,7 +98,7 @@ def _estimate(theta: float, steps: int, seed: int) -> Estimates:
 def _worth(fight: Session, seed: int, n: int = 4096) -> float:
     """D's side of the game without penalties, on fresh samples."""
     reseed(seed, "worth")
-    method = fight.method
+    method = fight.game
     real = Batch(Line(0.0).sample(n, generator(seed, "worth")))
     with torch.no_grad():
         return float(method.loss.d(method.judge(real), method.judge(method.fake(real))).mean())
@@ -112,7 +112,7 @@ def _apart(name: str, steps: int, seed: int) -> Apart:
     sizes = [(step, _reaches(fight, step)) for step in judge(fight, seed) if step in looks]
     x = torch.linspace(-9, 9, 721)
     with torch.no_grad():
-        v = fight.method.D.net(x[:, None])
+        v = fight.game.D.net(x[:, None])
     fakes = APART / 2 + torch.randn(4096, 1, generator=generator(seed, "fakes"))
     return Apart(
         name=name,
@@ -120,21 +120,21 @@ def _apart(name: str, steps: int, seed: int) -> Apart:
         v=v,
         steps=[step for step, _ in sizes],
         gradients=[size for _, size in sizes],
-        fooled=float(fight.method.D.net(fakes).detach().sigmoid().mean()),
+        fooled=float(fight.game.D.net(fakes).detach().sigmoid().mean()),
         slope=float(_slope(fight, fakes).mean()),
     )
 
 
 def _reaches(fight: Session, step: int) -> float:
     """The size of G's gradient in its mean, as G's own update would take it."""
-    gradient, _ = fight.method.G.gradient(fight.method.g_loss, fight.feed(step))
+    gradient, _ = fight.game.G.gradient(fight.game.g_loss, fight.feed(step))
     return float(gradient[0].abs())
 
 
 def _slope(fight: Session, x: Tensor) -> Tensor:
     """The derivative of D's raw output in each sample, `(N, 1) -> (N,)`."""
     x = x.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(fight.method.D.net(x).sum(), x)
+    (slope,) = torch.autograd.grad(fight.game.D.net(x).sum(), x)
     return slope.squeeze(1)
 
 

@@ -26,6 +26,7 @@ from gan_cli.penalty import slope
 from gan_cli.randomness import reseed
 from gan_cli.sampler import Sampler
 from gan_cli.session import Session
+from gan_cli.space import Space
 
 CPU = torch.device("cpu")
 FLAG = "model.d_norm=layer"
@@ -98,7 +99,7 @@ def _modes_reached(overrides: tuple[str, ...], seed: int) -> Shown:
     for _ in play(fight, seed):
         pass
     means: Tensor = build.parts(build.compose(*overrides)).dataset.means
-    x = Sampler(fight.method.generator, fight.source.shape).sample(2000, seed, 1000)
+    x = Sampler(fight.game.generator, Space(fight.source.shape)).sample(2000, seed, 1000)
     distance, mode = torch.cdist(x, means).min(1)
     shares = torch.bincount(mode[distance < 0.2], minlength=len(means)) / len(x)
     return Shown(float((shares > FEW).sum()), x, means)
@@ -107,7 +108,7 @@ def _modes_reached(overrides: tuple[str, ...], seed: int) -> Shown:
 def _gradient(overrides: tuple[str, ...], seed: int) -> Shown:
     """The norm of G's gradient when D's head start is over, and the curve of it from there."""
     fight = _session(overrides, seed)
-    game, first = fight.method, fight.method.turns.head_start_d
+    game, first = fight.game, fight.game.turns.head_start_d
     curve = []
     for step in play(fight, seed):
         if step >= first and step % 5 == 0:
@@ -121,7 +122,7 @@ def _held_out(overrides: tuple[str, ...], seed: int) -> Shown:
     fight = _session(overrides, seed)
     for _ in play(fight, seed):
         pass
-    D = fight.method.D.net
+    D = fight.game.D.net
     seen, fresh = (
         normalised(Digits(split).load().images, None, None, CPU).x for split in ("test", "train")
     )
@@ -136,15 +137,15 @@ def _slope(overrides: tuple[str, ...], seed: int) -> Shown:
     for _ in play(fight, seed):
         pass
     reseed(seed, "look")
-    fake = fight.method.fake(fight.feed(0))
-    slopes = slope(fight.method.D.net, fake.x.detach(), None).detach()
+    fake = fight.game.fake(fight.feed(0))
+    slopes = slope(fight.game.D.net, fake.x.detach(), None).detach()
     return Shown(float(slopes.mean()), slopes)
 
 
 def _neighbours(overrides: tuple[str, ...], seed: int) -> Shown:
     """How much D's slope in a sample changes, relatively, when its neighbours do."""
     fight = _session(overrides, seed)
-    D, first, second = fight.method.D.net, fight.feed(0).x, fight.feed(1).x
+    D, first, second = fight.game.D.net, fight.feed(0).x, fight.feed(1).x
     half = len(first) // 2
     other = torch.cat([first[:half], second[half:]])
     a, b = (slope(D, x, None)[:half].detach() for x in (first, other))

@@ -106,9 +106,9 @@ def _fit(name: str, quick: bool, seed: int, grid: Grid, log_p: Tensor) -> Fitted
 
 
 def _look(fight: Session, step: int, grid: Grid) -> Look:
-    mean, std = (float(weight.detach()) for weight in fight.method.G.weights)
+    mean, std = (float(weight.detach()) for weight in fight.game.G.weights)
     with torch.no_grad():
-        v = fight.method.D.net(grid.x.float()).double()
+        v = fight.game.D.net(grid.x.float()).double()
     return Look(step, Gaussian(mean, abs(std)), v)
 
 

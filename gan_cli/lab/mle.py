@@ -136,8 +136,8 @@ def _em(components: int, grid: Grid, log_p: Tensor, seed: int) -> Mixed:
 
 def _fit(method: Method, seed: int, grid: Grid, log_p: Tensor) -> Fitted:
     fight = _game(method, seed)
-    way = [_where(fight.method.G.net) for step in play(fight, seed) if step % 10 == 0]
-    q = Gaussian(*_where(fight.method.generator))
+    way = [_where(fight.game.G.net) for step in play(fight, seed) if step % 10 == 0]
+    q = Gaussian(*_where(fight.game.generator))
     log_q = q.log_prob(grid.x)
     return Fitted(
         name=method.name,

@@ -23,6 +23,7 @@ from gan_cli.lab import Cell, Claim, Picture, Report, Say, Table, below
 from gan_cli.lab.game import play
 from gan_cli.lab.modes_picture import Played, scatters
 from gan_cli.sampler import Sampler
+from gan_cli.space import Space
 from gan_cli.toy.modes import modes, perfect
 
 SAMPLES = 10_000
@@ -150,7 +151,7 @@ def _play(data: Data, method: Method, seed: int, steps: int) -> Played:
     fight = session.make(config, build.parts(config), torch.device("cpu"))
     for _ in play(fight, seed):
         pass
-    x = Sampler(fight.method.generator, fight.source.shape).sample(SAMPLES, seed, 1000)
+    x = Sampler(fight.game.generator, Space(fight.source.shape)).sample(SAMPLES, seed, 1000)
     law = build.parts(config).dataset
     return Played(
         data.name, method.name, seed, steps, x, law.means, law.std, modes(x, law.means, law.std)

@@ -115,7 +115,7 @@ def _train(spec: Spec, d: float, steps: int, seed: int) -> Trained:
     q = Gaussian(d, 1.0)
     grid = Grid.line(-9.0, 9.0 + d, 1200)
     tables = (grid.table(P.log_prob), grid.table(q.log_prob), grid.weights)
-    loss, D = cast(optimum.Game, fight.method.loss), fight.method.D.net
+    loss, D = cast(optimum.Game, fight.game.loss), fight.game.D.net
     seen: list[tuple[int, Tensor, float]] = []
     looks = set(torch.logspace(0, math.log10(steps), 48).round().int().tolist()) | {steps}
     for step in judge(fight, seed):

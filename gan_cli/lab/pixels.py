@@ -141,7 +141,7 @@ def _discriminator(seed: int, steps: int) -> torch.nn.Module:
     fight = session.make(config, build.parts(config), torch.device("cpu"))
     for _ in play(fight, seed):
         pass
-    return fight.method.D.net
+    return fight.game.D.net
 
 
 def _autoencoder(x: Tensor, seed: int, steps: int) -> Energy:

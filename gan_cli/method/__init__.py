@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -38,4 +38,17 @@ class Method(Protocol):
     @property
     def outputs(self) -> dict[str, Tensor]:
         """Outputs of the last step worth a histogram, `(N,)` by name."""
+        ...
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The components whose numbers can change during a run, by the name of their key."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on, as named tensors; G's as `G/…`, `G_ema/…`."""
+        ...
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what `state` gave; KeyError and RuntimeError where it can't be."""
         ...

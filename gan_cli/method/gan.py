@@ -2,50 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from gan_cli.augment import Augment
+from gan_cli.auxiliary import Heard
 from gan_cli.batch import Batch
-from gan_cli.constraint import Constraint
+from gan_cli.condition import mismatch
+from gan_cli.constraint.clip import Clip
 from gan_cli.errors import UserMistake
-from gan_cli.loss import Loss
-from gan_cli.memory import Remembers, recall
-from gan_cli.method.turns import Turns
+from gan_cli.memory import Remembers
+from gan_cli.method.critic import Critic
+from gan_cli.method.game import Game
+from gan_cli.method.single import Single
 from gan_cli.model import Generator
-from gan_cli.penalty import Penalty, Seen
+from gan_cli.penalty import Seen
 from gan_cli.player import Facts, Player
+from gan_cli.term import Played
 
 
-class GAN:
+class GAN(Single):
     """G against D in alternation, each in turn with the other held fixed.
 
     D's step draws its fakes with G in training mode, as is customary: if G has batch norm, its
     running statistics move then too; its weights do not.
     """
 
-    def __init__(
-        self,
-        G: Player,
-        D: Player,
-        loss: Loss,
-        penalties: dict[str, Penalty],
-        constraint: Constraint,
-        augment: Augment,
-        turns: Turns,
-        accumulate: int = 1,
-    ):
-        if accumulate < 1:
-            raise ValueError(f"accumulate is a number of parts, 1 or more, not {accumulate}")
+    def __init__(self, G: Player, D: Player, game: Game):
+        super().__init__({"G": G, "D": D}, game.accumulate)
         self.G, self.D = G, D
         self.z_dim = cast(Generator, G.net).z_dim
-        self.loss, self.penalties, self.constraint = loss, penalties, constraint
-        self.augment, self.turns, self.accumulate = augment, turns, accumulate
-        self.players = {"G": G, "D": D}
-        self.outputs: dict[str, Tensor] = {}
+        self.loss, self.penalties, self.constraint = game.loss, game.penalties, game.constraint
+        self.augment, self.turns = game.augment, game.turns
+        self.prior, self.terms, self.auxiliaries = game.prior, game.terms, game.auxiliaries
+        self.classes = game.wrong_among
+        self.critic = Critic(D.net)
         self._heard: list[tuple[Tensor, Tensor]] = []
 
     @property
@@ -85,15 +79,22 @@ class GAN:
         return named(facts, "g")
 
     def d_loss(self, real: Batch, fake: Batch | None = None) -> tuple[Tensor, Facts]:
-        """What D minimises on each sample, `(N,)`: its side of the game, and the penalties."""
+        """What D minimises on each sample, `(N,)`: its side of the game, and what else it pays."""
         if fake is None:
             with torch.no_grad():
                 fake = self.fake(real)
         real, fake = self.look(real), self.look(fake)
-        d_real, d_fake = self.judge(real), self.judge(fake)
-        game = _each(self.loss, self.loss.d(d_real, d_fake), real)
+        (d_real, guess_real), (d_fake, guess_fake) = self.hear(real), self.hear(fake)
+        game = self.play(self.loss.d, d_real, d_fake)
+        if self.classes is not None:  # a right sample with a wrong condition counts as fake
+            d_wrong = self.judge(self.mismatched(real))
+            game = (game + self.play(self.loss.d, d_real, d_wrong)) / 2
         facts = {"loss": game.mean(), "D/real": d_real.mean(), "D/fake": d_fake.mean()}
-        self._heard.append((d_real.detach(), d_fake.detach()))
+        self._heard.append((_per_sample(d_real).detach(), _per_sample(d_fake).detach()))
+        for name, auxiliary in self.auxiliaries.items():
+            paid = auxiliary.d(Heard(real, fake, guess_real[name], guess_fake[name]))
+            game = game + _each(auxiliary, paid, real)
+            facts[f"auxiliary/{name}/d"] = paid.mean()
         seen = self.seen(real, fake, d_real, d_fake)
         for name, penalty in self.penalties.items():
             if self.D.updates % penalty.every == 0:
@@ -103,12 +104,25 @@ class GAN:
         return game, {name: fact.detach() for name, fact in facts.items()}
 
     def g_loss(self, real: Batch) -> tuple[Tensor, Facts]:
-        """What G minimises on each sample, `(N,)`."""
-        d_fake = self.judge(self.look(self.fake(real)))
+        """What G minimises on each sample, `(N,)`: its side of the game, and what else it pays."""
+        fake = self.fake(real)
+        shown = self.look(fake)
+        d_fake, guess = self.hear(shown)
         d_real = self.judge(self.look(real)) if self.loss.relative else None
-        game = _each(self.loss, self.loss.g(d_real, d_fake), real)
-        facts = {"loss": game.mean().detach()}
-        return self.turns.best(game, d_fake), facts
+        game = self.play(self.loss.g, d_real, d_fake)
+        facts = {"loss": game.mean()}
+        game = self.turns.best(game, _per_sample(d_fake))
+        for name, auxiliary in self.auxiliaries.items():
+            paid = auxiliary.g(shown, guess[name])
+            game = game + _each(auxiliary, paid, real)
+            facts[f"auxiliary/{name}/g"] = paid.mean()
+        played = Played(self.G.net, self.D.net, real, fake)
+        for name, term in self.terms.items():
+            if self.G.updates % term.every == 0:
+                paid = term(played)
+                game = game + term.every * _each(term, paid, real)
+                facts[f"term/{name}"] = paid.mean()
+        return game, {name: fact.detach() for name, fact in facts.items()}
 
     def settle(self) -> Facts:
         """After D's move: its constraint holds again; what D said is remembered, and told."""
@@ -118,59 +132,84 @@ class GAN:
         self._heard.clear()
         told: Facts = {}
         for name, component in self.memories.items():
-            component.remember(real, fake)
+            if hasattr(component, "remember"):
+                component.remember(real, fake)
             told |= {f"{name}/{key}": value for key, value in component.memory.items()}
         return told
 
     @property
+    def parts(self) -> dict[str, Any]:
+        """The components whose numbers can change during a run, by the name of their key."""
+        held = {"constraint": self.constraint} if isinstance(self.constraint, Clip) else {}
+        lists: dict[str, dict[str, Any]] = {
+            "penalty": self.penalties,
+            "term": self.terms,
+            "auxiliary": self.auxiliaries,
+        }
+        named = {f"{kind}.{n}": part for kind, parts in lists.items() for n, part in parts.items()}
+        return {"loss": self.loss, "augment": self.augment} | named | held
+
+    @property
     def memories(self) -> dict[str, Remembers]:
         """The components with a state of their own, by name."""
-        parts = {"loss": self.loss} | {f"penalty/{n}": part for n, part in self.penalties.items()}
         # asking for the attribute is a hundred times cheaper than for the protocol
-        return {n: cast(Remembers, part) for n, part in parts.items() if hasattr(part, "remember")}
+        kept = {n: part for n, part in self.parts.items() if hasattr(part, "memory")}
+        return {name.replace(".", "/"): cast(Remembers, part) for name, part in kept.items()}
 
     def forget(self) -> None:
         """What D said since its last move was said of a trial, and counts for nothing."""
         self._heard.clear()
 
-    def state(self) -> dict[str, Tensor]:
-        """Everything that the next step depends on, as named tensors."""
-        tensors: dict[str, Tensor] = {}
-        for name, player in self.players.items():
-            tensors |= player.state(name)
-        for name, part in self.memories.items():
-            tensors |= {f"memory/{name}/{key}": value for key, value in part.memory.items()}
-        return tensors
-
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take back what `state` gave; KeyError and RuntimeError where it can't be."""
-        for name, player in self.players.items():
-            player.restore(name, tensors)
-        for name, part in self.memories.items():
-            recall(f"memory/{name}", part, tensors)
-
     def seen(self, real: Batch, fake: Batch, d_real: Tensor, d_fake: Tensor) -> Seen:
         """What penalties get to see: D in full precision, and nothing that leads to G."""
         if fake.x.requires_grad and self.penalties:
-            fake = Batch(fake.x.detach(), fake.c)
+            fake = replace(fake, x=fake.x.detach())
             d_fake = self.judge(fake)
-        return Seen(self.D.net, real, fake, d_real, d_fake)
+        return Seen(self.critic.net, real, fake, _per_sample(d_real), _per_sample(d_fake))
 
     def look(self, batch: Batch) -> Batch:
         """What D gets to see of a batch."""
-        return Batch(self.augment(batch.x), batch.c)
+        return replace(batch, x=self.augment(batch.x))
+
+    def mismatched(self, batch: Batch) -> Batch:
+        """The samples under conditions that are not theirs."""
+        assert batch.c is not None
+        return replace(batch, c=mismatch(batch.c, self.classes or 0))
 
     def fake(self, like: Batch) -> Batch:
         """As many samples from G, under the same conditions."""
-        z = torch.randn(len(like), self.z_dim, device=like.x.device)
+        z = self.prior(len(like), self.z_dim, like.x.device)
         x = self.G(z, like.c)
         if x.shape != like.x.shape:
             raise UserMistake(f"G makes {tuple(x.shape)} where the data are {tuple(like.x.shape)}")
-        return Batch(x, like.c)
+        return Batch(x, like.c, z)
 
     def judge(self, batch: Batch) -> Tensor:
-        """D's raw outputs on a batch, `(N,)`."""
-        return _each(self.D.net, self.D(batch.x, batch.c), batch)
+        """D's raw outputs on a batch, `(N,)`; of a D that judges patches, `(N, P)`."""
+        return self.critic.checked(self.D(batch.x, batch.c), len(batch))
+
+    def hear(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """D's raw outputs on a batch, and what its heads guess, `(N, guesses)` by name."""
+        if not self.auxiliaries:
+            return self.judge(batch), {}
+        with self.D.precision():
+            output, guesses = self.critic.both(batch.x, batch.c)
+        told = {name: guess.to(output.dtype) for name, guess in guesses.items()}
+        return self.critic.checked(output, len(batch)), told
+
+    def play(self, side: Callable[..., Tensor], real: Tensor | None, fake: Tensor) -> Tensor:
+        """One side of the loss on each sample, `(N,)`: of patches, their mean."""
+        flat = None if real is None else real.flatten()
+        paid = side(flat, fake.flatten())
+        if paid.shape != (fake.numel(),):
+            name, shape = type(self.loss).__name__, tuple(paid.shape)
+            raise UserMistake(f"{name} gives {shape} for {fake.numel()} answers, not one each")
+        return _per_sample(paid.view_as(fake))
+
+
+def _per_sample(outputs: Tensor) -> Tensor:
+    """One number a sample, `(N,) or (N, P) -> (N,)`."""
+    return outputs if outputs.dim() == 1 else outputs.mean(1)
 
 
 def _each(source: object, values: Tensor, batch: Batch) -> Tensor:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan_cli.model import IMAGE_NORMS, Generator, Shape, check_at_least, check_choice
+from gan_cli.model import (
+    IMAGE_NORMS,
+    Discriminator,
+    Generator,
+    Shape,
+    check_at_least,
+    check_choice,
+)
 from gan_cli.model.stddev import statistic
 from gan_cli.model.stride import Up, down
 
@@ -21,7 +28,8 @@ class DCGAN:
     end, batch norm in both but not at their ends. The image is halved (rounding up) until its
     shorter side is 7 or less, and twice at least from 8 pixels on: four times for 64×64, as in
     the paper, twice for 28×28. `width` is the number of channels next to the image; it doubles
-    with each halving. With `minibatch_std`, D's last layer also gets how much that many samples
+    with each halving. A label can go into G's batch norms (de Vries et al. 2017, arXiv
+    1707.00683): one of its own for each class. With `minibatch_std`, D's last layer also gets how much that many samples
     differ (Karras et al. 2017, arXiv 1710.10196).
     """
 
@@ -41,7 +49,11 @@ class DCGAN:
         """G, `(N, z_dim) -> (N, C, H, W)`."""
         return DCGANGenerator(self, shape)
 
-    def discriminator(self, shape: Shape) -> nn.Module:
+    def classed(self, shape: Shape, classes: int) -> Generator:
+        """G that is told a label in its batch norms, `(N, z_dim), (N,) -> (N, C, H, W)`."""
+        return DCGANGenerator(self, shape, classes)
+
+    def discriminator(self, shape: Shape) -> Discriminator:
         """D, `(N, C, H, W) -> (N,)`."""
         return DCGANDiscriminator(self, shape)
 
@@ -69,13 +81,13 @@ def init(module: nn.Module) -> None:
 class DCGANGenerator(Up):
     """G: a small map of many channels, doubled in size until it is an image."""
 
-    def __init__(self, size: DCGAN, shape: Shape):
+    def __init__(self, size: DCGAN, shape: Shape, classes: int = 0):
         check_image(shape)
-        super().__init__(size.z_dim, size.width, size.g_norm, shape)
+        super().__init__(size.z_dim, size.width, size.g_norm, shape, classes)
         self.apply(init)
 
 
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(Discriminator):
     """D: the image is halved until it is a small map of many channels, then one number."""
 
     def __init__(self, size: DCGAN, shape: Shape):
@@ -83,10 +95,16 @@ class DCGANDiscriminator(nn.Module):
         check_image(shape)
         self.layers, values = down(size.width, size.d_norm, shape)
         self.spread = nn.Sequential(*statistic(size.minibatch_std))
-        self.last = nn.Linear(values + len(self.spread), 1)
+        self.width = values + len(self.spread)
+        self.last = nn.Linear(self.width, 1)
         self.apply(init)
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Raw outputs, `(N, C, H, W) -> (N,)`."""
-        out: Tensor = self.last(self.spread(self.layers(x).flatten(1)))
+    def features(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """What the last layer gets to see, `(N, C, H, W) -> (N, width)`."""
+        out: Tensor = self.spread(self.layers(x).flatten(1))
+        return out
+
+    def answer(self, h: Tensor, c: Tensor | None = None) -> Tensor:
+        """Raw outputs from features, `(N, width) -> (N,)`."""
+        out: Tensor = self.last(h)
         return out.squeeze(1)

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from gan_cli.model import VECTOR_NORMS, Generator, Shape, check_at_least, check_choice
+from gan_cli.model import (
+    VECTOR_NORMS,
+    Discriminator,
+    Generator,
+    Shape,
+    check_at_least,
+    check_choice,
+)
 from gan_cli.model.stddev import statistic
 
 
@@ -37,7 +44,7 @@ class MLP:
         """G, `(N, z_dim) -> (N, *shape)`."""
         return MLPGenerator(self, shape)
 
-    def discriminator(self, shape: Shape) -> nn.Module:
+    def discriminator(self, shape: Shape) -> Discriminator:
         """D, `(N, *shape) -> (N,)`."""
         return MLPDiscriminator(self, shape)
 
@@ -63,7 +70,7 @@ class MLPGenerator(Generator):
         return out.unflatten(1, self.shape)
 
 
-class MLPDiscriminator(nn.Module):
+class MLPDiscriminator(Discriminator):
     """D: hidden layers with leaky ReLU, then one number."""
 
     def __init__(self, size: MLP, shape: Shape):
@@ -75,9 +82,15 @@ class MLPDiscriminator(nn.Module):
             layers += [nn.Linear(width, size.width), norm, nn.LeakyReLU(0.2)]
             width = size.width
         layers += (spread := statistic(size.minibatch_std))
-        self.layers = nn.Sequential(*layers, nn.Linear(width + len(spread), 1))
+        self.width = width + len(spread)
+        self.layers = nn.Sequential(*layers, nn.Linear(self.width, 1))
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Raw outputs, `(N, *shape) -> (N,)`."""
-        out: Tensor = self.layers(x.flatten(1))
+    def features(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """What the last layer gets to see, `(N, *shape) -> (N, width)`."""
+        out: Tensor = self.layers[:-1](x.flatten(1))
+        return out
+
+    def answer(self, h: Tensor, c: Tensor | None = None) -> Tensor:
+        """Raw outputs from features, `(N, width) -> (N,)`."""
+        out: Tensor = self.layers[-1](h)
         return out.squeeze(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from gan_cli.model import IMAGE_NORMS, Generator, Shape
+from gan_cli.model.conditional_norm import conditional, hidden
 
 
 def halvings(shape: Shape) -> list[tuple[int, int]]:
@@ -24,20 +25,21 @@ class Up(Generator):
     """From a vector to an image: a small map of many channels, doubled in size step by step.
 
     Transposed convolutions with kernels of 4, ReLU, and tanh at the end; `width` is the number of
-    channels next to the image.
+    channels next to the image. With `classes`, its batch norms are told a label; ValueError when
+    it has none.
     """
 
-    def __init__(self, z_dim: int, width: int, norm_name: str, shape: Shape):
+    def __init__(self, z_dim: int, width: int, norm_name: str, shape: Shape, classes: int = 0):
         super().__init__()
         self.z_dim = z_dim
         self.sizes = halvings(shape)[::-1]
         ups = len(self.sizes) - 1
         widths = [width * 2 ** (ups - 1 - i) for i in range(ups)]
         self.base = (widths[0], *self.sizes[0])
-        norm = IMAGE_NORMS[norm_name]
+        norm = conditional(norm_name, classes) if classes else IMAGE_NORMS[norm_name]
         bias = isinstance(norm(1), nn.Identity)
         self.first = nn.Linear(z_dim, widths[0] * self.base[1] * self.base[2], bias=bias)
-        self.hidden = nn.ModuleList(nn.Sequential(norm(w), nn.ReLU()) for w in widths)
+        self.hidden = nn.ModuleList(hidden(norm(w)) for w in widths)
         outs = [*widths[1:], shape[0]]
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(w, out, 4, 2, 1, bias=bias or i == ups - 1)
@@ -45,10 +47,10 @@ class Up(Generator):
         )
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """Images in [-1, 1], `(N, z_dim) -> (N, C, H, W)`."""
+        """Images in [-1, 1], `(N, z_dim), (N,) -> (N, C, H, W)`."""
         x: Tensor = self.first(z).unflatten(1, self.base)
         for hidden, up, (height, width) in zip(self.hidden, self.up, self.sizes[1:], strict=True):
-            x = up(hidden(x))[..., :height, :width]
+            x = up(hidden(x, c))[..., :height, :width]
         return x.tanh()
 
 

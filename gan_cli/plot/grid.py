@@ -31,7 +31,7 @@ def grid(x: Tensor, columns: int | None = None, scale: int | None = None) -> Pix
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     scale = scale or default_scale(height, width, columns)
-    tiles = _opaque(pixels(x)).repeat(scale, axis=1).repeat(scale, axis=2)
+    tiles = opaque(pixels(x)).repeat(scale, axis=1).repeat(scale, axis=2)
     gap = gap_of(height * scale, width * scale)
     down, right = height * scale + gap, width * scale + gap
     canvas = np.full((rows * down + gap, columns * right + gap, 3), PAPER, np.uint8)
@@ -87,7 +87,7 @@ def check_channels(channels: int) -> None:
         raise UserMistake(f"images of {channels} channels can't be drawn: --out FILE.npz")
 
 
-def _opaque(images: Pixels) -> Pixels:
+def opaque(images: Pixels) -> Pixels:
     """Images of any number of channels as RGB, `(N, H, W, C) -> (N, H, W, 3)`."""
     check_channels(images.shape[3])
     if images.shape[3] in (1, 3):

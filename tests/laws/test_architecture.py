@@ -20,19 +20,20 @@ Wrong = Iterator[tuple[int, str]]
 Rule = Callable[[Module], Wrong]
 
 LAYERS = (  # bottom first; imports point down, never up, never across between pieces of a layer
-    ("errors", "batch", "memory", "randomness", "strict", "configs", "dist", "theory"),
+    ("errors", "batch", "memory", "space", "randomness", "strict", "configs", "dist", "theory"),
+    ("prior",),
     (
         *("loss", "penalty", "constraint", "augment", "optimizer", "schedule"),
-        *("dataset", "model", "plot", "disk"),
+        *("dataset", "model", "term", "auxiliary", "plot", "disk"),
     ),
-    ("player", "container", "record", "rows"),
-    ("method",),
+    ("player", "container", "record", "rows", "condition", "task", "metric"),
+    ("method", "metric"),
     ("dynamics", "anneal"),
     ("run", "state", "console", "fast", "signals"),
     ("build", "log"),
     ("generators", "session"),
     ("sampler",),
-    ("toy",),
+    ("toy", "answers"),
     ("show", "draw"),
     ("train", "sample"),
     ("laws", "lab"),
@@ -41,9 +42,12 @@ LAYERS = (  # bottom first; imports point down, never up, never across between p
 )
 PAPERS = {
     *("loss", "penalty", "constraint", "optimizer", "schedule", "augment"),
+    *("prior", "condition", "auxiliary", "task"),
     *("model", "player", "method", "dynamics"),
 }  # fmt: skip
-CITED = {"loss", "penalty", "constraint", "augment", "dynamics"}
+CITED = {"loss", "penalty", "constraint", "augment", "dynamics"} | {
+    *("prior", "condition", "auxiliary", "task", "term", "method"),
+}  # fmt: skip
 START = {"gan_cli/__init__.py", "gan_cli/__main__.py", "gan_cli/cli.py"}  # what `gan --help` loads
 
 LIBRARIES = {  # who may import what

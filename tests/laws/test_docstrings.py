@@ -8,7 +8,10 @@ from gan_cli import cli_docs as docs
 from gan_cli.cli_entry import Shelf
 from tests.conftest import entries
 
-GROUPS = ("loss", "penalty", "constraint", "optimizer", "dynamics", "augment")
+GROUPS = (
+    *("loss", "penalty", "constraint", "optimizer", "dynamics", "augment"),
+    *("prior", "condition", "auxiliary", "task", "term", "method"),
+)
 SHELF = Shelf.of(None)
 CLASSES = sorted(
     {(group, target) for group in GROUPS for name in entries(group)

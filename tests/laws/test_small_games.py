@@ -26,6 +26,7 @@ from gan_cli.dynamics.simultaneous import Simultaneous
 from gan_cli.loss.minimax import Minimax
 from gan_cli.loss.nonsaturating import NonSaturating
 from gan_cli.loss.wgan import WGAN
+from gan_cli.method.game import Game
 from gan_cli.method.gan import GAN
 from gan_cli.method.turns import Turns
 from gan_cli.model import Generator
@@ -62,7 +63,7 @@ def dirac(loss, *, penalties=None, constraint=None, augment=None, optimizer=None
     optimizer = optimizer or SGD(0.2)
     players = [Player(net, optimizer, optimizer.lr) for net in (Point(1.0), Line(-1.0))]
     rules = (penalties or {}, constraint or Free(), augment or NoAugment(), Turns(n_critic))
-    return GAN(*players, loss, *rules)
+    return GAN(*players, Game(loss, *rules))
 
 
 def radius(gan: GAN) -> float:

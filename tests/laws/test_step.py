@@ -10,10 +10,12 @@ import torch
 from gan_cli import build, session
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
+from gan_cli.method.adversarial import d_net, rules
 from gan_cli.method.gan import GAN
 from gan_cli.method.turns import Turns
 from gan_cli.player import Averaging, Player
 from gan_cli.randomness import reseed
+from gan_cli.space import Space
 from tests.conftest import entries
 from tests.games import composed, part
 
@@ -26,12 +28,11 @@ def game(*overrides: str, averaging: Averaging | None = None) -> GAN:
         config = composed("model=mlp", "model.width=16", "model.depth=2", *overrides)
     made = build.parts(config)
     reseed("game")
+    kit = session.kit(config, made, Space(SHAPE), None, torch.device("cpu"))
     G = made.model.generator(SHAPE)
-    D = made.constraint.wrap(session.d_net_of(config, made, SHAPE))
+    D = made.constraint.wrap(d_net(kit))
     players = [Player(net, made.optimizer, made.optimizer.lr, averaging) for net in (G, D)]
-    parts = config["accumulate"]
-    rules = (made.loss, made.penalty, made.constraint, made.augment, made.turns)
-    return GAN(*players, *rules, parts)
+    return GAN(*players, rules(kit))
 
 
 def batches(n: int = 1, size: int = 8) -> list[Batch]:

@@ -1,0 +1,49 @@
+"""What there is to a D: one number a sample or one a patch, and the heads beside it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.condition.headed import Headed
+from gan_cli.errors import UserMistake
+
+
+class Critic:
+    """D as penalties see it: a network of one number a sample, patches averaged."""
+
+    def __init__(self, D: nn.Module):
+        self.D = D
+        self.patches = judges_patches(D)
+        self.net = Averaged(D) if self.patches else D
+
+    def both(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Raw outputs `(N,)`, in float32 if not in float64, and the guesses of D's heads."""
+        assert isinstance(self.D, Headed)
+        output, guesses = self.D.both(x, c)
+        return output if output.dtype == torch.float64 else output.float(), guesses
+
+    def checked(self, outputs: Tensor, n: int) -> Tensor:
+        """The outputs, `(N,)` or `(N, P)`, if they are one a sample, or one a patch of each."""
+        if outputs.shape != (n,) and not (self.patches and outputs.shape[:1] == (n,)):
+            name, shape = type(self.D).__name__, tuple(outputs.shape)
+            raise UserMistake(f"{name} gives {shape} for a batch of {n}, not one a sample")
+        return outputs if outputs.dim() == 1 else outputs.flatten(1)
+
+
+class Averaged(nn.Module):
+    """The mean answer of a D that judges patches."""
+
+    def __init__(self, D: nn.Module):
+        super().__init__()
+        self.D = D
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """Raw outputs, `(N, …), (N, …) -> (N,)`."""
+        out: Tensor = self.D(x, c)
+        return out.flatten(1).mean(1)
+
+
+def judges_patches(D: nn.Module) -> bool:
+    """Whether D gives a number for each patch of a sample."""
+    return any(getattr(module, "patches", False) for module in D.modules())

@@ -1,0 +1,1 @@
+"""Metrics: what samples are worth, in numbers."""

@@ -1,0 +1,19 @@
+"""What a generator makes, and what it is given for it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+Shape = tuple[int, ...]
+"""The shape of one sample: (channels, height, width) of an image, or (d,) of a point."""
+
+
+class Space(NamedTuple):
+    """Samples of a shape, and their conditions: a class of these names, or an image of a shape.
+
+    Without classes and without `given` the generator makes what it likes.
+    """
+
+    shape: Shape
+    classes: tuple[str, ...] = ()
+    given: Shape | None = None

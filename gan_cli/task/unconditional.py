@@ -1,0 +1,67 @@
+"""No condition."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+
+from gan_cli.batch import Batch
+from gan_cli.dataset.source import Feed, Source
+from gan_cli.space import Space
+
+
+@dataclass(frozen=True)
+class Unconditional:
+    """Samples like the data, whatever they show.
+
+    Goodfellow et al. 2014, arXiv 1406.2661. Labels, where there are any, are not read.
+
+    Needs: nothing.
+    Trouble: you want one kind of sample: task=label.
+    """
+
+    def space(self, source: Source) -> Space:
+        """Samples of the data's shape."""
+        return Space(source.shape)
+
+    def take(self, source: Source) -> Source:
+        """The samples without their labels."""
+        return _Unlabelled(source)
+
+
+@dataclass(frozen=True, eq=False)
+class _Unlabelled:
+    source: Source
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.source.shape
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def fingerprint(self) -> str:
+        return self.source.fingerprint
+
+    @property
+    def length(self) -> int | None:
+        return self.source.length
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.source.notes
+
+    def open(self, batch_size: int, seed: int, device: torch.device) -> Feed:
+        return _Bare(self.source.open(batch_size, seed, device))
+
+
+class _Bare:
+    def __init__(self, feed: Feed):
+        self._feed, self.where = feed, feed.where
+
+    def __call__(self, i: int) -> Batch:
+        return dataclasses.replace(self._feed(i), c=None)
