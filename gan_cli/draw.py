@@ -5,41 +5,26 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 
-from gan_cli import __version__, disk
 from gan_cli.errors import UserMistake
 from gan_cli.plot import grid
 from gan_cli.sampler import Sampler
 from gan_cli.strict import clean
+from gan_cli.wish import Wish, about, labels_of, place, put
 
 MAX_PIXELS = 100_000_000
 """Pixels of a picture, at most."""
 
+COLUMNS = 8
+"""Samples of each class in a picture."""
+
 MAX_BYTES = 16 << 30
 """Of all samples together, at most."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What to draw and where to, as far as it was said; the rest is chosen to suit the samples.
-
-    `grid` is (rows, columns); `command` is what was typed, and goes into the files.
-    """
-
-    ckpt: Path
-    out: Path | None = None
-    n: int | None = None
-    grid: tuple[int, int] | None = None
-    scale: int | None = None
-    seed: int = 0
-    batch: int = 64
-    force: bool = False
-    command: str = ""
 
 
 def draw(wish: Wish, sampler: Sampler) -> str:
@@ -49,12 +34,9 @@ def draw(wish: Wish, sampler: Sampler) -> str:
     else a directory of single images, which must be new or empty unless `force`. Raises
     UserMistake before anything is written when the wish can't be granted, and DiskFailure.
     """
-    out = wish.out or _default(wish, sampler)
-    if out.suffix.lower() in _OTHER or out.name == "-":
-        raise UserMistake(
-            f"--out {clean(out)}: a name that ends in .png is a picture, in .npz an array, and any "
-            "other a directory of single PNGs"
-        )
+    drawable = _is_image(sampler) or sampler.space.shape in _PICTURED
+    many = f"-{_count(wish, sampler)}" if wish.n or wish.grid else ""
+    out = place(wish, sampler, ".png" if drawable else ".npz", many)
     n = _count(wish, sampler)
     _check(wish, sampler, n, out)
     image = _is_image(sampler)
@@ -64,31 +46,16 @@ def draw(wish: Wish, sampler: Sampler) -> str:
     return f"{clean(out, 4096)}: {n} samples of {_size(sampler)} ({whence})"
 
 
-_OTHER = frozenset(
-    ".bmp .gif .jpeg .jpg .mp4 .npy .pdf .pkl .pt .pth .safetensors .svg .tif .tiff .webp".split()
-)
-
 _PICTURED = {(1,), (2,)}
 """Shapes of points that a picture can show: a histogram, a scatter plot."""
 
 _Writer = Callable[[Wish, Sampler, int, Path], None]
 
 
-def _default(wish: Wish, sampler: Sampler) -> Path:
-    """In the run's samples/ if it is of a run, else beside the file."""
-    run = wish.ckpt if wish.ckpt.is_dir() else wish.ckpt.parent
-    run = run.parent if run == run.parent / "checkpoints" else run
-    folder = run / "samples" if (run / "checkpoints").is_dir() else run
-    if folder != run and folder.is_symlink():
-        raise UserMistake(f"{clean(folder)} leads elsewhere: say where to write with --out")
-    drawable = _is_image(sampler) or sampler.space.shape in _PICTURED
-    weights = "" if sampler.origin.averaged else "-raw"
-    suffix = ".png" if drawable else ".npz"
-    many = f"-{_count(wish, sampler)}" if wish.n or wish.grid else ""
-    return folder / f"sample-step{sampler.step}{weights}-seed{wish.seed}{many}{suffix}"
-
-
 def _count(wish: Wish, sampler: Sampler) -> int:
+    labels = labels_of(wish, sampler)
+    if labels and not wish.grid:
+        return wish.n or COLUMNS * len(labels)
     if wish.n:
         return wish.n
     return math.prod(wish.grid) if wish.grid else 64 if _is_image(sampler) else 4096
@@ -97,6 +64,10 @@ def _count(wish: Wish, sampler: Sampler) -> int:
 def _check(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
     """Raise UserMistake unless all that was said goes together."""
     image, suffix = _is_image(sampler), out.suffix.lower()
+    if wish.given or wish.whole:
+        raise UserMistake("--input and --from are for generators that make images from images")
+    if (labels := labels_of(wish, sampler)) and n % len(labels):
+        raise UserMistake(f"{n} samples of {len(labels)} classes: -n a multiple of {len(labels)}")
     if wish.grid and (not image or suffix != ".png"):
         raise UserMistake("--grid is for images in one picture: --out FILE.png")
     if wish.grid and n > math.prod(wish.grid):
@@ -117,11 +88,13 @@ def _check(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
 def _grid(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
     channels, height, width = sampler.space.shape
     grid.check_channels(channels)
-    columns = wish.grid[1] if wish.grid else math.ceil(math.sqrt(n))
+    labels = labels_of(wish, sampler)
+    square = n // len(labels) if labels and len(labels) > 1 else math.ceil(math.sqrt(n))
+    columns = wish.grid[1] if wish.grid else square
     scale = wish.scale or grid.default_scale(height, width, columns)
     _check_pixels(n * height * width * scale**2)
-    picture = grid.grid(sampler.sample(n, wish.seed, wish.batch), columns, scale)
-    _put(out, grid.png(picture, _about(wish, sampler)))
+    picture = grid.grid(torch.cat(list(_batches(wish, sampler, n))), columns, scale)
+    put(out, grid.png(picture, about(wish, sampler)))
 
 
 def _scatter(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
@@ -131,21 +104,23 @@ def _scatter(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
     points = sampler.sample(n, wish.seed, wish.batch)
     flat = sampler.space.shape == (1,)
     picture = histogram(points, f"step {sampler.step:,}") if flat else scatter(points)
-    _put(out, grid.png(picture, _about(wish, sampler)))
+    put(out, grid.png(picture, about(wish, sampler)))
 
 
 def _array(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
-    batches = sampler.batches(n, wish.seed, wish.batch)
+    batches = _batches(wish, sampler, n)
     parts = map(grid.pixels, batches) if _is_image(sampler) else (x.numpy() for x in batches)
     name = "images" if _is_image(sampler) else "points"
     arrays: dict[str, Any] = {name: np.concatenate(list(parts))}
-    labels = sampler.labels(range(n))
-    if labels is not None:
-        arrays["labels"] = labels.numpy()
-    arrays |= _about(wish, sampler) | {"seed": wish.seed}
+    if sampler.space.classes:
+        asked = labels_of(wish, sampler)
+        each = torch.tensor(asked).repeat_interleave(n // len(asked)) if asked else None
+        labels = sampler.labels(range(n)) if each is None else each
+        arrays["labels"] = cast(torch.Tensor, labels).numpy()
+    arrays |= about(wish, sampler) | {"seed": wish.seed}
     file = io.BytesIO()
     cast(Any, np.savez_compressed)(file, **arrays)
-    _put(out, file.getvalue())
+    put(out, file.getvalue())
 
 
 def _directory(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
@@ -157,40 +132,27 @@ def _directory(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
         raise UserMistake(
             f"{clean(out)} is there already: another --out, or --force to write over it"
         )
-    about = _about(wish, sampler)
+    told = about(wish, sampler)
     for index, image in enumerate(_images(wish, sampler, n)):
-        data = grid.png(grid.enlarge(image, scale), about | {"index": str(index)})
-        _put(out / f"{index:06d}.png", data, sync=False)
+        data = grid.png(grid.enlarge(image, scale), told | {"index": str(index)})
+        put(out / f"{index:06d}.png", data, sync=False)
 
 
 def _images(wish: Wish, sampler: Sampler, n: int) -> Iterator[grid.Pixels]:
-    for x in sampler.batches(n, wish.seed, wish.batch):
+    for x in _batches(wish, sampler, n):
         yield from grid.pixels(x)
+
+
+def _batches(wish: Wish, sampler: Sampler, n: int) -> Iterator[torch.Tensor]:
+    labels = labels_of(wish, sampler)
+    if labels:
+        return sampler.rows(labels, n // len(labels), wish.seed, wish.batch)
+    return sampler.batches(n, wish.seed, wish.batch)
 
 
 def _check_pixels(count: int) -> None:
     if count > MAX_PIXELS:
         raise UserMistake("a picture of over 100 million pixels: a smaller --grid, -n or --scale")
-
-
-def _put(path: Path, data: bytes, sync: bool = True) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk.failure(path, error) from error
-    disk.replace(path, data, sync)
-
-
-def _about(wish: Wish, sampler: Sampler) -> dict[str, str]:
-    """Where a picture comes from."""
-    return {
-        "seed": str(wish.seed),
-        "checkpoint": sampler.sha256,
-        "step": str(sampler.step),
-        "weights": sampler.origin.weights,
-        "command": clean(wish.command, 4096),
-        "gan": __version__,
-    }
 
 
 def _is_image(sampler: Sampler) -> bool:

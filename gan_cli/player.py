@@ -105,16 +105,7 @@ class Player:
 
     def gradient(self, loss: LossOf, batch: Batch, parts: int = 1) -> tuple[list[Tensor], Facts]:
         """The gradient of the mean loss in each of this player's weights, and what was told."""
-        gradient: list[Tensor] = []
-        facts: Facts = {}
-        for part in batch.split(parts):
-            losses, told = loss(part)
-            share = torch.autograd.grad(
-                losses.sum() / len(batch), self.weights, allow_unused=True, materialize_grads=True
-            )
-            gradient = list(torch._foreach_add(gradient, share)) if gradient else list(share)
-            facts = _average(facts, told, len(part) / len(batch))
-        return gradient, facts
+        return gradient(loss, batch, self.weights, parts)
 
     def move(self, gradient: list[Tensor], images: int) -> Facts:
         """One step of the optimiser along a gradient of so many images; the average follows."""
@@ -203,6 +194,25 @@ class Player:
         optimizer.step()
         kept = optimizer.state_dict()["state"].get(0, {})
         return {key: value.dim() == 1 for key, value in kept.items()}
+
+
+def gradient(
+    loss: LossOf, batch: Batch, weights: list[Tensor], parts: int = 1
+) -> tuple[list[Tensor], Facts]:
+    """The gradient of the mean loss in each of these weights, and what was told.
+
+    The batch is taken in so many parts, one after the other.
+    """
+    total: list[Tensor] = []
+    facts: Facts = {}
+    for part in batch.split(parts):
+        losses, told = loss(part)
+        share = torch.autograd.grad(
+            losses.sum() / len(batch), weights, allow_unused=True, materialize_grads=True
+        )
+        total = list(torch._foreach_add(total, share)) if total else list(share)
+        facts = _average(facts, told, len(part) / len(batch))
+    return total, facts
 
 
 def _put(places: list[tuple[nn.Module, str]], weights: Iterable[Tensor | None]) -> None:

@@ -17,6 +17,10 @@ _OUT = (
     "Any other name: a directory of single images. (a picture in the run's samples/)"
 )
 
+_CLASSES = "of which classes, by name or number: 3, 0-9 or cat,dog; a row of each"
+
+_FROM = "whole images, of which the inputs are made, and which are the truth beside the answers"
+
 
 def main(args: list[str]) -> int:
     """Run `gan sample` with these arguments. Raises GanError."""
@@ -25,9 +29,11 @@ def main(args: list[str]) -> int:
         raise UserMistake(f"which generator? gan sample --ckpt {_suggestion()}")
     from torch import OutOfMemoryError
 
-    from gan_cli.draw import Wish, draw
+    from gan_cli.draw import draw
     from gan_cli.fast import pick_device
+    from gan_cli.reply import reply
     from gan_cli.sampler import Sampler
+    from gan_cli.wish import Wish
 
     wish = Wish(
         ckpt=Path(asked.ckpt),
@@ -38,6 +44,10 @@ def main(args: list[str]) -> int:
         seed=asked.seed,
         batch=asked.batch,
         force=asked.force,
+        classes=asked.classes,
+        given=asked.input,
+        whole=getattr(asked, "from"),
+        draws=asked.draws,
         command=shlex.join(["gan", "sample", *args]),
     )
     if asked.trust and str(Path.cwd()) not in sys.path:
@@ -46,8 +56,15 @@ def main(args: list[str]) -> int:
     sampler = Sampler.load(asked.ckpt, device, asked.raw, tuple(asked.trust))
     for reason in sampler.origin.rejected:
         sys.stderr.write(f"passed over: {reason}\n")
+    if asked.truncation is not None:
+        sampler.truncate(asked.truncation)
+    trust = tuple(asked.trust)
+    others = {
+        f"against {i + 1}": Sampler.load(path, device, asked.raw, trust)
+        for i, path in enumerate(asked.against)
+    }
     try:
-        told = draw(wish, sampler)
+        told = reply(wish, sampler, others) if sampler.space.given else draw(wish, sampler)
     except OutOfMemoryError as error:
         raise UserMistake(f"out of memory on {device}: a --batch below {wish.batch}") from error
     sys.stdout.write(f"{told}\n")
@@ -72,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--ckpt", metavar="PATH", help="run directory, training checkpoint or generator file")
     add("-n", type=_whole(1), metavar="N", help="how many (64; 4096 points)")
     add("--grid", type=_grid, metavar="RxC", help="rows and columns of a grid, such as 8x8")
+    add("--class", "--classes", dest="classes", metavar="NAMES", help=_CLASSES)
+    add("--input", type=Path, metavar="PATH", help="an image, or a directory, to be answered")
+    add("--from", type=Path, metavar="PATH", help=_FROM)
+    add("--draws", type=_whole(1), default=1, metavar="K", help="answers to each input (1)")
+    add("--against", action="append", default=[], metavar="CKPT", help="another's answers beside")
+    add("--truncation", type=_share, metavar="PSI", help="0 to 1: nearer to the average sample")
     add("--seed", type=_whole(0), default=0, metavar="S", help="of the latent codes (0)")
     add("--out", type=Path, metavar="PATH", help=_OUT)
     add("--scale", type=_whole(1), metavar="K", help="enlarge images K times (grids: to be seen)")
@@ -96,6 +119,12 @@ def _whole(least: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _share(text: str) -> float:
+    if not re.fullmatch(r"[01](\.\d{1,9})?|\.\d{1,9}", text, re.ASCII) or float(text) > 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return float(text)
 
 
 def _grid(text: str) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli import generators, randomness
-from gan_cli.errors import NumericalFailure
+from gan_cli.errors import NumericalFailure, UserMistake
 from gan_cli.generators import Origin
 from gan_cli.model import Generator
 from gan_cli.prior import Prior
@@ -67,8 +67,25 @@ class Sampler:
         """
         found = generators.load(path, raw, trust)
         return cls(
-            found.generator.to(device), found.space, found.prior, found.task, found.data, found.origin
+            found.generator.to(device),
+            found.space,
+            found.prior,
+            found.task,
+            found.data,
+            found.origin,
         )
+
+    def truncate(self, psi: float) -> None:
+        """Draw samples nearer to the average one, at some cost of variety; 1 leaves all as it is.
+
+        Of a generator that maps its codes, as model=stylegan2 does (Karras et al. 2018, arXiv
+        1812.04948, appendix B); UserMistake of others.
+        """
+        if not hasattr(self.generator, "psi"):
+            raise UserMistake(
+                "--truncation is for generators that map their codes: model=stylegan2"
+            )
+        self.generator.psi = psi  # type: ignore[assignment]
 
     @property
     def step(self) -> int:
@@ -126,12 +143,12 @@ class Sampler:
             raise NumericalFailure("the generator makes samples that are NaN or infinite")
         return x
 
-    def rows(self, classes: list[int], columns: int, seed: int) -> Tensor:
-        """Samples of these classes, a row of each, the same codes in every row, `(n, …)`."""
-        z = self.codes(range(columns), seed)
-        return torch.cat(
-            [self.generate(z, torch.full((columns,), label)) for label in classes]
-        )
+    def rows(
+        self, labels: Iterable[int], columns: int, seed: int, batch: int = BLOCK
+    ) -> Iterator[Tensor]:
+        """Samples of these classes, so many of each, made of the same codes, piece by piece."""
+        for label in labels:
+            yield from self.batches(columns, seed, batch, torch.full((columns,), label))
 
     def labels(self, numbers: range) -> Tensor | None:
         """The labels `(len(numbers),)` of these samples: the classes in turn."""

@@ -71,9 +71,7 @@ class Session:
         return self.method.step(batches, step)
 
 
-def make(
-    config: Config, parts: Parts, device: torch.device, typed: Iterable[str] = ()
-) -> Session:
+def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str] = ()) -> Session:
     """Players, data and budget, on the device. UserMistake when parts don't go together.
 
     `typed` are the overrides as the user typed them: each must mean something to the method.
@@ -157,7 +155,7 @@ def _refuse_idle(parts: Parts, space: Space, typed: Iterable[str]) -> None:
         raise UserMistake(f"{roots[root]}: method={name} has no use for it; leave it out")
     if "condition" in roots and not space.classes and space.given is None:
         raise UserMistake(
-            f"{roots['condition']}: in this task nothing is asked for, so nobody is told: task=label"
+            f"{roots['condition']}: in this task nothing is asked for: task=label"
         )
 
 
@@ -195,5 +193,3 @@ def budget(config: Config, length: int | None) -> int:
     if images is not None:
         return max(1, math.ceil(images / (config["batch_size"] * config["n_critic"])))
     return int(config["steps"])
-
-

@@ -83,7 +83,7 @@ class Show:
             return answers.picture(self.sampler, c[: answers.ROWS], seed, x, draws=2)
         if classes:
             shown = list(range(min(classes, CLASSES)))
-            return grid(self.sampler.rows(shown, COLUMNS, seed), COLUMNS)
+            return grid(torch.cat(list(self.sampler.rows(shown, COLUMNS, seed))), COLUMNS)
         return grid(self.sampler.sample(IMAGES, seed))
 
     def glimpse(self, picture: Pixels) -> Pixels:

@@ -11,9 +11,13 @@ Shape = tuple[int, ...]
 class Space(NamedTuple):
     """Samples of a shape, and their conditions: a class of these names, or an image of a shape.
 
-    Without classes and without `given` the generator makes what it likes.
+    Without classes and without `given` the generator makes what it likes. `kinds` are the names
+    of labels that some samples have, and the generator is not told. Where images are not `paired`,
+    the sample beside one that is given is no answer to it.
     """
 
     shape: Shape
     classes: tuple[str, ...] = ()
     given: Shape | None = None
+    kinds: tuple[str, ...] = ()
+    paired: bool = True

@@ -238,7 +238,11 @@ REQUESTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "no-weights": (lambda: forge(_PLAIN, {"D/a": torch.zeros(1)}), "no generator"),
     "kind": (lambda: asking(kind="optimizer"), "kind optimizer"),
     "kind-markup": (lambda: asking(kind="[link=file:///etc/passwd]x\x1b]52;c;eA\x07"), "kind ("),
-    "no-model": (lambda: forge('{"kind":"generator"}', weights()), "no model"),
+    "no-space": (lambda: forge('{"kind":"generator"}', weights()), "no space"),
+    "no-model": (
+        lambda: forge(json.dumps({k: v for k, v in META.items() if k != "model"}), weights()),
+        "no model",
+    ),
     "no-space": (lambda: asking(space=None), "no space"),
     "target": (lambda: _model(_target_="os.system"), "impossible argument"),
     "target-name": (lambda: asking(model={"_target_": "os.system", "args": {}}), "no model"),

@@ -163,7 +163,7 @@ def test_a_run_its_checkpoint_and_its_generator_give_the_same_samples(tmp_path: 
         sampler = Sampler.load(path)
         assert torch.equal(sampler.sample(10, 4), wanted)
         assert (sampler.step, sampler.origin.weights) == (5, "averaged")
-        assert sampler.space == (SHAPE, ("cat", "dog", "owl"))
+        assert sampler.space == Space(SHAPE, ("cat", "dog", "owl"))
         assert sampler.origin.path is not None
         assert sampler.sha256 == container.read(sampler.origin.path).sha256
         assert not any(weight.requires_grad for weight in sampler.generator.parameters())

@@ -50,7 +50,7 @@ class ACGAN:
             paid = paid + cross_entropy(heard.guess_fake, labels(heard.fake), reduction="none")
         return self.d_weight * paid
 
-    def g(self, fake: Batch, guess: Tensor) -> Tensor:
+    def g(self, fake: Batch, guess: Tensor, prior: Prior) -> Tensor:
         """-log P(c | fake), `(N,)`."""
         return self.g_weight * cross_entropy(guess, labels(fake), reduction="none")
 

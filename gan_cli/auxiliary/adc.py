@@ -46,7 +46,7 @@ class ADC:
         paid = cross_entropy(heard.guess_real, labels(heard.real), reduction="none")
         return self.d_weight * (paid + cross_entropy(heard.guess_fake, as_fake, reduction="none"))
 
-    def g(self, fake: Batch, guess: Tensor) -> Tensor:
+    def g(self, fake: Batch, guess: Tensor, prior: Prior) -> Tensor:
         """-log C(c⁺ | fake) + log C(c⁻ | fake), `(N,)`: the difference of two logits."""
         c = labels(fake)[:, None]
         gap = guess.gather(1, c + guess.shape[1] // 2) - guess.gather(1, c)

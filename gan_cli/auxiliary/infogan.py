@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from gan_cli.auxiliary import Heard, check_weights
 from gan_cli.batch import Batch
 from gan_cli.prior import Prior
-from gan_cli.prior.layout import Coded
+from gan_cli.prior.layout import Coded, Layout
 from gan_cli.space import Space
 
 FLOOR = 1e-6
@@ -45,14 +45,48 @@ class InfoGAN:
 
     def guesses(self, space: Space, prior: Prior) -> int:
         """The logits of each categorical code, then the means, and the log variances if any."""
-        assert isinstance(prior, Coded)
-        categories, continuous = prior.layout
-        return sum(categories) + continuous * (1 if self.variance else 2)
+        categories, continuous = _layout(prior)
+        return sum(categories) + continuous * (2 if self.variance is None else 1)
 
     def answer(self, output: Tensor, guess: Tensor) -> Tensor:
         """D's own."""
         return output
 
     def d(self, heard: Heard) -> Tensor:
-        """-log Q(c | fake), `(N,)`."""
-        return self._surprise(heard.fake, heard.guess_fake)
+        """-log Q(c | fake), `(N,)`, weighted code by code."""
+        return self._surprise(heard.fake, heard.guess_fake, heard.prior)
+
+    def g(self, fake: Batch, guess: Tensor, prior: Prior) -> Tensor:
+        """-log Q(c | fake), `(N,)`, weighted code by code."""
+        return self._surprise(fake, guess, prior)
+
+    def refuses(self, space: Space, prior: Prior) -> str | None:
+        """A prior without codes."""
+        return None if isinstance(prior, Coded) else "it guesses codes, and z has none: prior=codes"
+
+    def _surprise(self, fake: Batch, guess: Tensor, prior: Prior) -> Tensor:
+        assert fake.z is not None
+        layout = _layout(prior)
+        categories, continuous, _ = layout.split(fake.z)
+        logits, rest = guess.split(
+            [sum(layout.categories), guess.shape[1] - sum(layout.categories)], 1
+        )
+        paid = guess.new_zeros(len(guess))
+        for place, part in enumerate(logits.split(layout.categories, 1)):
+            said = cross_entropy(part, categories[:, place], reduction="none")
+            paid = paid + self.weight * said
+        return paid + self.continuous_weight * self._gaussian(rest, continuous)
+
+    def _gaussian(self, guess: Tensor, codes: Tensor) -> Tensor:
+        """-log of the Gaussian density of the codes, `(N, m or 2 m), (N, m) -> (N,)`."""
+        mean, spread = guess.split([codes.shape[1], guess.shape[1] - codes.shape[1]], 1)
+        if self.variance is None:
+            variance = spread.exp() + FLOOR
+        else:
+            variance = torch.full_like(mean, self.variance)
+        return ((codes - mean).square() / variance + (2 * math.pi * variance).log()).sum(1) / 2
+
+
+def _layout(prior: Prior) -> Layout:
+    assert isinstance(prior, Coded)
+    return prior.layout

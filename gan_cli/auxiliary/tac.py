@@ -52,7 +52,7 @@ class TAC:
             paid = paid + cross_entropy(of_fake, c_fake, reduction="none")
         return self.d_weight * paid
 
-    def g(self, fake: Batch, guess: Tensor) -> Tensor:
+    def g(self, fake: Batch, guess: Tensor, prior: Prior) -> Tensor:
         """-log C(c | fake) + log C_twin(c | fake), `(N,)`."""
         first, twin = guess.chunk(2, 1)
         c = labels(fake)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from gan_cli.model import (
     has_features,
     one_hot,
 )
+from gan_cli.model.packed import Packed
 from gan_cli.space import Space
 
 
@@ -50,11 +51,14 @@ def plain_generator(model: Model, space: Space) -> Generator:
 
 def told_beside_z(model: Model, space: Space) -> Generator:
     """G that gets the label as a one-hot vector beside z."""
-    wide = getattr(model, "z_dim", None)
-    if not dataclasses.is_dataclass(model) or wide is None:
-        raise ValueError("it has no z_dim that labels could stand beside: condition.g=norm")
     classes = len(space.classes)
-    wider: Model = dataclasses.replace(cast(Any, model), z_dim=wide + classes)
+    try:
+        family: Any = model
+        wider: Model = dataclasses.replace(family, z_dim=family.z_dim + classes)
+    except (AttributeError, TypeError) as error:
+        raise ValueError(
+            "it has no z_dim that labels could stand beside: condition.g=norm"
+        ) from error
     return BesideZ(wider.generator(space.shape), classes)
 
 
@@ -96,6 +100,13 @@ class BesideZ(Generator):
         assert c is not None
         out: Tensor = self.inner(torch.cat([z, one_hot(c, self.classes, z)], 1), None)
         return out
+
+
+def untold_discriminator(model: Model, space: Space, pack: int) -> nn.Module:
+    """D of samples alone, `pack` of them together, `(N, …) -> (N,)`."""
+    channels, *sides = space.shape
+    bare = model.discriminator((pack * channels, *sides))
+    return bare if pack == 1 else Packed(bare, pack)
 
 
 def as_planes(c: Tensor, x: Tensor, classes: int) -> Tensor:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan_cli.condition import as_planes, check_way, planes, told_generator
+from gan_cli.condition import (
+    as_planes,
+    check_way,
+    planes,
+    told_generator,
+    untold_discriminator,
+)
 from gan_cli.model import Discriminator, Generator, Model
 from gan_cli.model.packed import Packed
 from gan_cli.space import Space
@@ -39,11 +45,11 @@ class Concat:
 
     def discriminator(self, model: Model, space: Space, pack: int) -> nn.Module:
         """D that hears of c, `(N, …), (N, …) -> (N,)`."""
-        more = planes(space)
+        if not (more := planes(space)):
+            return untold_discriminator(model, space, pack)
         channels, *sides = space.shape
         bare = model.discriminator((pack * (channels + more), *sides))
-        packed = bare if pack == 1 else Packed(bare, pack)
-        return Beside(packed, len(space.classes)) if more else packed
+        return Beside(bare if pack == 1 else Packed(bare, pack), len(space.classes))
 
 
 class Beside(Discriminator):

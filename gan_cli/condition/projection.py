@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from gan_cli.condition import check_way, featured, told_generator
+from gan_cli.condition import check_way, featured, told_generator, untold_discriminator
 from gan_cli.model import Discriminator, Generator, Model
 from gan_cli.space import Space
 
@@ -35,8 +35,10 @@ class Projection:
 
     def discriminator(self, model: Model, space: Space, pack: int) -> nn.Module:
         """D that hears of labels, `(N, …), (N,) -> (N,)`; ValueError where it can't."""
-        if not space.classes:
+        if space.given is not None:
             raise ValueError("it projects on labels, and an image is none: condition=concat")
+        if not space.classes:
+            return untold_discriminator(model, space, pack)
         if pack > 1:
             raise ValueError("a pack of samples has no class of its own: pack=1")
         bare = featured(model.discriminator(space.shape), "condition=projection")
@@ -61,5 +63,3 @@ class Projected(Discriminator):
         assert c is not None
         fit: Tensor = (self.embedding(c) * h).sum(1)
         return self.D.answer(h) + fit
-
-

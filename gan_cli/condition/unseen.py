@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from gan_cli.condition import check_way, told_generator
+from gan_cli.condition import check_way, told_generator, untold_discriminator
 from gan_cli.model import Generator, Model
-from gan_cli.model.packed import Packed
 from gan_cli.space import Space
 
 
@@ -39,6 +38,4 @@ class Unseen:
 
     def discriminator(self, model: Model, space: Space, pack: int) -> nn.Module:
         """D of samples alone, `(N, …), (N, …) -> (N,)`."""
-        channels, *sides = space.shape
-        bare = model.discriminator((pack * channels, *sides))
-        return bare if pack == 1 else Packed(bare, pack)
+        return untold_discriminator(model, space, pack)

@@ -45,8 +45,8 @@ def shape_of(listing: Listing, decode: Decode) -> tuple[int, int, int]:
         return decode.channels, *decode.size
     bad = {}
     for name in listing.names:
-        with _quiet():
-            pixels, _, why = _read(listing.root / name, decode)
+        with quiet():
+            pixels, _, why = read(listing.root / name, decode)
         if pixels is not None:
             channels, height, width = pixels.shape
             return channels, height, width
@@ -65,17 +65,14 @@ def survey(
     images = np.empty((count if keep else 0, *shape), np.uint8)
 
     def one(number: int) -> tuple[str, str]:
-        pixels, mode, why = _read(listing.root / listing.names[number], decode)
+        pixels, mode, why = read(listing.root / listing.names[number], decode)
         if pixels is None or pixels.shape == shape:
             if keep and pixels is not None:
                 images[number] = pixels
             return mode, why
-        return mode, (
-            f"{pixels.shape[2]}×{pixels.shape[1]} pixels, where the others have "
-            f"{shape[2]}×{shape[1]}: dataset.size={min(shape[1:])} makes them agree"
-        )
+        return mode, unlike(pixels.shape, shape)
 
-    with _quiet(), ThreadPoolExecutor(_cores()) as pool:
+    with quiet(), ThreadPoolExecutor(cores()) as pool:
         results = list(pool.map(one, range(count)))
     bad = {listing.names[i]: why for i, (_, why) in enumerate(results) if why}
     share = TOLERANCE[on_bad_image]
@@ -90,7 +87,15 @@ def survey(
     )
 
 
-def _read(path: Path, decode: Decode) -> tuple[NDArray[np.uint8] | None, str, str]:
+def unlike(one: tuple[int, ...], others: tuple[int, ...]) -> str:
+    """Why an image of one shape can't stand among others, with the fix."""
+    return (
+        f"{one[2]}×{one[1]} pixels, where the others have "
+        f"{others[2]}×{others[1]}: dataset.size={min(others[1:])} makes them agree"
+    )
+
+
+def read(path: Path, decode: Decode) -> tuple[NDArray[np.uint8] | None, str, str]:
     """Pixels and mode, or None and the reason."""
     try:
         info = path.stat()
@@ -104,7 +109,8 @@ def _read(path: Path, decode: Decode) -> tuple[NDArray[np.uint8] | None, str, st
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Without Pillow's warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of odd metadata and of sizes we check ourselves
         yield
@@ -140,7 +146,8 @@ def _lines(bad: dict[str, str]) -> str:
     return "".join(lines)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many images can be decoded at once."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -7,26 +7,33 @@ from torch import Tensor, nn
 
 from gan_cli.condition.headed import Headed
 from gan_cli.errors import UserMistake
+from gan_cli.player import Player
 
 
 class Critic:
     """D as penalties see it: a network of one number a sample, patches averaged."""
 
-    def __init__(self, D: nn.Module):
-        self.D = D
-        self.patches = judges_patches(D)
-        self.net = Averaged(D) if self.patches else D
+    def __init__(self, D: Player):
+        self._player = D
+        self.patches = judges_patches(D.net)
+        self._averaged = Averaged(D.net) if self.patches else None
+
+    @property
+    def net(self) -> nn.Module:
+        """D, or its mean over patches."""
+        return self._averaged or self._player.net
 
     def both(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
         """Raw outputs `(N,)`, in float32 if not in float64, and the guesses of D's heads."""
-        assert isinstance(self.D, Headed)
-        output, guesses = self.D.both(x, c)
+        D = self._player.net
+        assert isinstance(D, Headed)
+        output, guesses = D.both(x, c)
         return output if output.dtype == torch.float64 else output.float(), guesses
 
     def checked(self, outputs: Tensor, n: int) -> Tensor:
         """The outputs, `(N,)` or `(N, P)`, if they are one a sample, or one a patch of each."""
         if outputs.shape != (n,) and not (self.patches and outputs.shape[:1] == (n,)):
-            name, shape = type(self.D).__name__, tuple(outputs.shape)
+            name, shape = type(self._player.net).__name__, tuple(outputs.shape)
             raise UserMistake(f"{name} gives {shape} for a batch of {n}, not one a sample")
         return outputs if outputs.dim() == 1 else outputs.flatten(1)
 

@@ -39,7 +39,7 @@ class GAN(Single):
         self.augment, self.turns = game.augment, game.turns
         self.prior, self.terms, self.auxiliaries = game.prior, game.terms, game.auxiliaries
         self.classes = game.wrong_among
-        self.critic = Critic(D.net)
+        self.critic = Critic(D)
         self._heard: list[tuple[Tensor, Tensor]] = []
 
     @property
@@ -92,7 +92,8 @@ class GAN(Single):
         facts = {"loss": game.mean(), "D/real": d_real.mean(), "D/fake": d_fake.mean()}
         self._heard.append((_per_sample(d_real).detach(), _per_sample(d_fake).detach()))
         for name, auxiliary in self.auxiliaries.items():
-            paid = auxiliary.d(Heard(real, fake, guess_real[name], guess_fake[name]))
+            heard = Heard(real, fake, guess_real[name], guess_fake[name], self.prior)
+            paid = auxiliary.d(heard)
             game = game + _each(auxiliary, paid, real)
             facts[f"auxiliary/{name}/d"] = paid.mean()
         seen = self.seen(real, fake, d_real, d_fake)
@@ -113,7 +114,7 @@ class GAN(Single):
         facts = {"loss": game.mean()}
         game = self.turns.best(game, _per_sample(d_fake))
         for name, auxiliary in self.auxiliaries.items():
-            paid = auxiliary.g(shown, guess[name])
+            paid = auxiliary.g(shown, guess[name], self.prior)
             game = game + _each(auxiliary, paid, real)
             facts[f"auxiliary/{name}/g"] = paid.mean()
         played = Played(self.G.net, self.D.net, real, fake)
@@ -203,7 +204,7 @@ class GAN(Single):
         paid = side(flat, fake.flatten())
         if paid.shape != (fake.numel(),):
             name, shape = type(self.loss).__name__, tuple(paid.shape)
-            raise UserMistake(f"{name} gives {shape} for {fake.numel()} answers, not one each")
+            raise UserMistake(f"{name} gives {shape} for a batch of {len(fake)}, not one a sample")
         return _per_sample(paid.view_as(fake))
 
 

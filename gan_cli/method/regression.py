@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
@@ -13,6 +13,7 @@ from gan_cli.errors import UserMistake
 from gan_cli.memory import Remembers
 from gan_cli.method.kit import Kit
 from gan_cli.method.single import Single
+from gan_cli.model import Generator
 from gan_cli.player import Facts, Player
 from gan_cli.term import Played
 
@@ -49,6 +50,7 @@ class Answers(Single):
     def __init__(self, G: Player, kit: Kit):
         super().__init__({"G": G}, kit.accumulate)
         self.G, self.terms, self.prior = G, kit.terms, kit.prior
+        self.z_dim = cast(Generator, G.net).z_dim
 
     @property
     def generator(self) -> nn.Module:
@@ -72,7 +74,7 @@ class Answers(Single):
 
     def loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """What G pays for each sample, `(N,)`."""
-        z = self.prior(len(real), self.G.net.z_dim, real.x.device)
+        z = self.prior(len(real), self.z_dim, real.x.device)
         played = Played(self.G.net, None, real, Batch(self.G(z, real.c), real.c, z))
         paid = {n: t(played) for n, t in self.terms.items() if self.G.updates % t.every == 0}
         total = sum((self.terms[n].every * p for n, p in paid.items()), real.x.new_zeros(len(real)))

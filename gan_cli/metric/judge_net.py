@@ -51,9 +51,9 @@ CPU = torch.device("cpu")
 class JudgeNet(nn.Module):
     """A convolutional classifier sized from the shape of an image.
 
-    Convolutions of stride 2 until the shorter side is 8 or less, one more, then 64 features (after ReLU,
-    so none is negative) and a linear layer; batch norm everywhere (Ioffe and Szegedy 2015,
-    arXiv 1502.03167).
+    Convolutions of stride 2 until the shorter side is 8 or less, one more, then 64 features
+    (after ReLU, so none is negative) and a linear layer; batch norm everywhere (Ioffe and Szegedy
+    2015, arXiv 1502.03167).
     """
 
     def __init__(self, shape: tuple[int, ...], classes: int):
@@ -113,7 +113,7 @@ def fresh(source: Labelled, seed: int) -> JudgeNet:
 def settle(net: JudgeNet) -> None:
     """Make a network ready to judge: it learns no more, and each image is seen by itself."""
     net.eval().requires_grad_(False)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.to(memory_format=torch.channels_last)
 
 
 def split(source: Labelled, seed: int) -> tuple[Labelled, Labelled]:
@@ -153,7 +153,7 @@ def _fit(net: JudgeNet, source: Labelled, seed: int) -> None:
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         adam, RATE, total_steps=max(2, steps), pct_start=0.2
     )
-    net.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.train().to(memory_format=torch.channels_last)
     for i in range(steps):
         seen = feed(i)
         assert seen.c is not None

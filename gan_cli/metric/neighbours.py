@@ -32,11 +32,11 @@ class Nearest(NamedTuple):
     """Of each sample its k nearest images, nearest first.
 
     distance `(N, k)` float64: the root of the mean squared difference of pixels in [-1, 1], so
-    that 2 is black against white, whatever the size. index `(N, k)` int64: their numbers.
+    that 2 is black against white, whatever the size. numbers `(N, k)` int64: which images.
     """
 
     distance: Tensor
-    index: Tensor
+    numbers: Tensor
 
 
 def nearest(x: Tensor, images: Stored, k: int = 1) -> Nearest:
@@ -98,7 +98,7 @@ class Memorised:
         """From distances to the nearest training image, `(M,)` of samples and `(N,)` held out."""
         if not len(samples) or not len(held_out):
             raise ValueError(f"{len(samples)} samples against {len(held_out)} held-out images")
-        made, new = samples.double(), held_out.double()
+        made, new = samples.double().contiguous(), held_out.double().contiguous()
         middle, other = made.median(), new.median()
         return cls(
             float(middle),

@@ -28,9 +28,9 @@ class DCGAN:
     end, batch norm in both but not at their ends. The image is halved (rounding up) until its
     shorter side is 7 or less, and twice at least from 8 pixels on: four times for 64×64, as in
     the paper, twice for 28×28. `width` is the number of channels next to the image; it doubles
-    with each halving. A label can go into G's batch norms (de Vries et al. 2017, arXiv
-    1707.00683): one of its own for each class. With `minibatch_std`, D's last layer also gets how much that many samples
-    differ (Karras et al. 2017, arXiv 1710.10196).
+    with each halving. With `minibatch_std`, D's last layer also gets how much that many samples
+    differ (Karras et al. 2017, arXiv 1710.10196). G's batch norms can hear of labels (de Vries et
+    al. 2017, arXiv 1707.00683).
     """
 
     z_dim: int = 100

@@ -107,19 +107,22 @@ class Modulated(Equal):
     ):
         super().__init__(outputs, inputs, size, size, fan_in=inputs * size**2)
         self.style = EqualLinear(w_dim, inputs, bias=1.0)
-        self.size, self.double, self.demodulate = size, double, demodulate
+        self.size, self.doubles, self.demodulate = size, double, demodulate
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """`(N, C, H, W), (N, w_dim) -> (N, C', H, W)`, or twice the size."""
         weight, s = self.scaled(), self.style(w)
         x = x * s[:, :, None, None]
-        if self.double:
+        if self.doubles:
             x = conv_transpose2d(x, weight.transpose(0, 1), stride=2)
             x = smooth(pad(x, (1, 1, 1, 1)), gain=4.0)
         else:
             x = conv2d(x, weight, padding=self.size // 2)
         if self.demodulate:
-            x = x * (linear(s.square(), weight.square().sum((2, 3))) + 1e-8).rsqrt()[..., None, None]
+            x = (
+                x
+                * (linear(s.square(), weight.square().sum((2, 3))) + 1e-8).rsqrt()[..., None, None]
+            )
         return x
 
 

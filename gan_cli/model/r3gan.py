@@ -21,7 +21,7 @@ class R3GAN:
     """ResNeXt blocks in G and in D, its mirror image, without norms; for images of 4×4 and more.
 
     Huang et al. 2024, arXiv 2501.05441, section 4 and appendix: a block is x + f(x), f a 1×1, a
-    grouped 3×3 and a 1×1 convolution with biased leaky ReLUs between, on `expansion` times the
+    grouped 3×3 and a 1×1 convolution, biased where a leaky ReLU follows, on `expansion` times the
     channels, `group` of them in a group. First weights as in Fixup (Zhang et al. 2019, arXiv
     1901.09321): those of f's last layer 0, the others smaller the more blocks there are. Bilinear
     resampling; G begins with a learnt map (4×4 for sizes of a power of two) scaled by a linear
@@ -67,28 +67,16 @@ class R3GAN:
         return nn.Sequential(*(Block(channels, wide, groups, gain) for _ in range(self.blocks)))
 
 
-class BiasedLeakyReLU(nn.Module):
-    """A bias for each channel, then a leaky ReLU."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Activations, `(N, C, H, W) -> (N, C, H, W)`."""
-        return nn.functional.leaky_relu(x + self.bias[:, None, None], SLOPE)
-
-
 class Block(nn.Module):
     """x + f(x), of which f is 0 at first."""
 
     def __init__(self, channels: int, wide: int, groups: int, gain: float):
         super().__init__()
         self.branch = nn.Sequential(
-            conv(channels, wide, gain),
-            BiasedLeakyReLU(wide),
-            conv(wide, wide, gain, kernel=3, groups=groups),
-            BiasedLeakyReLU(wide),
+            conv(channels, wide, gain, bias=True),
+            nn.LeakyReLU(SLOPE),
+            conv(wide, wide, gain, kernel=3, groups=groups, bias=True),
+            nn.LeakyReLU(SLOPE),
             conv(wide, channels, 0.0),
         )
 
@@ -99,14 +87,18 @@ class Block(nn.Module):
 
 
 def scaled(layer: nn.Conv2d | nn.Linear, gain: float) -> nn.Module:
-    """The layer with weights from N(0, gain² / fan-in), so that variance goes through it."""
+    """The layer with weights from N(0, gain² / fan-in), so that variance goes through, biases 0."""
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
     return layer
 
 
-def conv(channels: int, out: int, gain: float, kernel: int = 1, groups: int = 1) -> nn.Module:
-    """A convolution without a bias that keeps the size."""
-    layer = nn.Conv2d(channels, out, kernel, padding=kernel // 2, groups=groups, bias=False)
+def conv(
+    channels: int, out: int, gain: float, kernel: int = 1, groups: int = 1, bias: bool = False
+) -> nn.Module:
+    """A convolution that keeps the size."""
+    layer = nn.Conv2d(channels, out, kernel, padding=kernel // 2, groups=groups, bias=bias)
     return scaled(layer, gain)
 
 

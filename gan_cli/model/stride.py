@@ -49,8 +49,8 @@ class Up(Generator):
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Images in [-1, 1], `(N, z_dim), (N,) -> (N, C, H, W)`."""
         x: Tensor = self.first(z).unflatten(1, self.base)
-        for hidden, up, (height, width) in zip(self.hidden, self.up, self.sizes[1:], strict=True):
-            x = up(hidden(x, c))[..., :height, :width]
+        for told, up, (height, width) in zip(self.hidden, self.up, self.sizes[1:], strict=True):
+            x = up(told(x, c))[..., :height, :width]
         return x.tanh()
 
 

@@ -34,9 +34,9 @@ class StyleGAN2:
     """
 
     z_dim: int = 64
-    w_dim: int = 128
+    w_dim: int = 64
     depth: int = 4
-    width: int = 32
+    width: int = 16
     most: int = 256
     mixing: float = 0.9
     minibatch_std: int = 4
@@ -78,7 +78,8 @@ class StyleGAN2Generator(Generator):
     """G = g ∘ f: the mapping network f, then the synthesis network g.
 
     Samples in evaluation mode are a function of z and c alone. `psi` below 1 then pulls their
-    styles towards the mean of all: fewer odd samples, and less variety (the truncation trick, Karras et al. 2018, appendix B).
+    styles towards the mean of all: fewer odd samples, and less variety (the truncation trick of
+    Karras et al. 2018, arXiv 1812.04948, appendix B).
     """
 
     w_avg: Tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, cat, nn
 
@@ -36,7 +37,7 @@ class StyleGAN2Discriminator(Discriminator):
         halves = len(halvings(shape)) - 1
         self.image = EqualConv(shape[0], channels[0], 1)
         self.blocks = nn.Sequential(
-            *(Residual(*pair) for pair in zip(channels, channels[1:], strict=False))
+            *(Residual(inputs, outputs) for inputs, outputs in pairwise(channels))
         )
         self.spread = nn.Sequential(*statistic(minibatch_std))
         self.width = channels[-1]

@@ -23,7 +23,9 @@ class Unconditional:
     """
 
     def space(self, source: Source) -> Space:
-        """Samples of the data's shape."""
+        """Samples of the data's shape; ValueError where a sample is no single picture."""
+        if frames := getattr(source, "frames", None):
+            raise ValueError(f"a sample here is {frames} frames in a row: task=frames")
         return Space(source.shape)
 
     def take(self, source: Source) -> Source:

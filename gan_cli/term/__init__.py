@@ -60,7 +60,7 @@ def check_weight(every: int, **weights: float) -> None:
 
 def needs_an_answer(space: Space) -> str | None:
     """The refusal of a task in which no answer is the right one."""
-    if space.given is not None:
+    if space.given is not None and space.paired:
         return None
     return (
         "it compares with the right answer, and in this task there is none: "

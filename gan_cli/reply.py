@@ -1,0 +1,151 @@
+"""Answers to a user's own images, as files: side by side in a picture, an array, or one by one."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_cli import answers, randomness
+from gan_cli.batch import Batch
+from gan_cli.dataset.decode import FAULTS, Decode, reason
+from gan_cli.dataset.listing import Listing
+from gan_cli.errors import BadFile, UserMistake
+from gan_cli.plot import grid
+from gan_cli.sampler import Sampler
+from gan_cli.space import Shape
+from gan_cli.strict import clean
+from gan_cli.wish import Wish, about, place, put
+
+MOST = 10_000
+"""Images answered at once, at most."""
+
+PICTURED = 16
+"""Images in a picture, at most."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is answered: images and their names, and the truth where it is known."""
+
+    c: Tensor
+    names: list[str]
+    truth: Tensor | None
+
+
+def reply(wish: Wish, sampler: Sampler, others: dict[str, Sampler]) -> str:
+    """Write the answers that are wished for, and return lines about them.
+
+    A name that ends in .png is a picture of the first of them, side by side with what was given,
+    the answers of others and the truth where it is known; .npz an array, and anything else a
+    directory of single images of the same names. Raises UserMistake before anything is written
+    when the wish can't be granted, BadFile for an image that can't be read, and DiskFailure.
+    """
+    _check(wish, sampler, others)
+    asked = _read(wish, sampler)
+    out = place(wish, sampler, ".png", "-answers")
+    writers: dict[str, _Writer] = {".png": _picture, ".npz": _array}
+    shown = writers.get(out.suffix.lower(), _directory)(wish, sampler, others, asked, out)
+    told = f"{clean(out, 4096)}: {shown} (step {sampler.step}, {sampler.origin.weights} weights)"
+    if asked.truth is None:
+        return told
+    pairs = Batch(asked.truth, asked.c)
+    figures = answers.figures(sampler, pairs, wish.seed)
+    for name, other in others.items():
+        figures[name] = answers.figures(other, pairs, wish.seed)["G"]
+    return f"{told}\n{answers.table(figures)}"
+
+
+_Writer = Callable[[Wish, Sampler, dict[str, Sampler], Asked, Path], str]
+
+
+def _check(wish: Wish, sampler: Sampler, others: dict[str, Sampler]) -> None:
+    if bool(wish.given) == bool(wish.whole):
+        raise UserMistake(
+            "this generator makes images from images: --input PATH (images to be answered), or "
+            "--from PATH (whole images, of which the inputs are made)"
+        )
+    if wish.classes or wish.grid or wish.n:
+        raise UserMistake("--class, --grid and -n are for generators that are given no image")
+    for name, other in others.items():
+        if (other.space, other.task) != (sampler.space, sampler.task):
+            raise UserMistake(f"--against {clean(name)}: it was trained for another task")
+
+
+def _read(wish: Wish, sampler: Sampler) -> Asked:
+    """The user's images as the task wants them."""
+    task, given = sampler.task, sampler.space.given
+    assert task is not None
+    assert given is not None
+    path = wish.given or wish.whole or Path()
+    paths, names = [path], [path.stem]
+    if path.is_dir():
+        listing = Listing.scan(path)
+        paths, names = listing.paths, [str(Path(name).with_suffix("")) for name in listing.names]
+    if len(paths) > MOST:
+        raise UserMistake(f"{clean(path)}: {len(paths)} images; at most {MOST} at once")
+    if wish.whole:
+        x = _decoded(paths, sampler.data)
+        pair = task.pair(x, randomness.generator("pair", wish.seed))
+        assert pair.c is not None
+        return Asked(pair.c, names, pair.x)
+    seen = task.seen(torch.zeros(1, *given)).shape[1:]
+    return Asked(task.read(_decoded(paths, seen)), names, None)
+
+
+def _decoded(paths: list[Path], shape: Shape) -> Tensor:
+    """Images of that shape, in [-1, 1]; BadFile for one that can't be read."""
+    decode = Decode((shape[1], shape[2]), shape[0], "center", "white", 1)
+    found = []
+    for path in paths:
+        try:
+            found.append(torch.from_numpy(decode(path)[0]))
+        except FAULTS as error:
+            raise BadFile(f"{clean(path)}: {reason(error, path)}") from error
+    return torch.stack(found).float().div(127.5).sub(1)
+
+
+def _picture(
+    wish: Wish, sampler: Sampler, others: dict[str, Sampler], asked: Asked, out: Path
+) -> str:
+    c, x = asked.c[:PICTURED], None if asked.truth is None else asked.truth[:PICTURED]
+    drawn = answers.picture(sampler, c, wish.seed, x, others, wish.draws)
+    put(out, grid.png(grid.enlarge(drawn, wish.scale or 1), about(wish, sampler)))
+    return f"answers to {len(c)} of {len(asked.c)} images"
+
+
+def _array(
+    wish: Wish, sampler: Sampler, others: dict[str, Sampler], asked: Asked, out: Path
+) -> str:
+    drawn = answers.answers(sampler, asked.c, wish.seed, wish.draws)
+    arrays: dict[str, Any] = {"answers": np.stack([grid.pixels(x) for x in drawn], 1)}
+    if asked.truth is not None:
+        arrays["truth"] = grid.pixels(asked.truth)
+    arrays |= {"names": np.array(asked.names)} | about(wish, sampler)
+    file = io.BytesIO()
+    cast(Any, np.savez_compressed)(file, **arrays)
+    put(out, file.getvalue())
+    return f"{wish.draws} answers to each of {len(asked.c)} images"
+
+
+def _directory(
+    wish: Wish, sampler: Sampler, others: dict[str, Sampler], asked: Asked, out: Path
+) -> str:
+    if not wish.force and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserMistake(
+            f"{clean(out)} is there already: another --out, or --force to write over it"
+        )
+    drawn = answers.answers(sampler, asked.c, wish.seed, wish.draws)
+    told, scale = about(wish, sampler), wish.scale or 1
+    for number, x in enumerate(drawn):
+        more = f"-{number + 1}" if wish.draws > 1 else ""
+        for name, image in zip(asked.names, grid.pixels(x), strict=True):
+            data = grid.png(grid.enlarge(image, scale), told)
+            put(out / f"{name}{more}.png", data, sync=False)
+    return f"{len(drawn) * len(asked.names)} answers to {len(asked.names)} images"

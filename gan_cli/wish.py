@@ -1,0 +1,120 @@
+"""What is wished for of a generator, and where it goes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gan_cli import __version__, disk
+from gan_cli.errors import UserMistake
+from gan_cli.sampler import Sampler
+from gan_cli.strict import clean
+
+ROWS = 64
+"""Rows of a picture of classes, at most."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to draw and where to, as far as it was said; the rest is chosen to suit the samples.
+
+    `grid` is (rows, columns); `classes` are names or numbers, `given` the images to be answered
+    and `whole` those of which they are made, each of them answered `draws` times; `command` is
+    what was typed, and goes into the files.
+    """
+
+    ckpt: Path
+    out: Path | None = None
+    n: int | None = None
+    grid: tuple[int, int] | None = None
+    scale: int | None = None
+    seed: int = 0
+    batch: int = 64
+    force: bool = False
+    classes: str | None = None
+    given: Path | None = None
+    whole: Path | None = None
+    draws: int = 1
+    command: str = ""
+
+
+def place(wish: Wish, sampler: Sampler, suffix: str, detail: str = "") -> Path:
+    """Where it goes when nothing is said: into the run's samples/ if it is of a run, else beside
+    the file. UserMistake for a folder that leads elsewhere, or a name of a kind that isn't made."""
+    if wish.out is not None:
+        if wish.out.suffix.lower() in _OTHER or wish.out.name == "-":
+            raise UserMistake(
+                f"--out {clean(wish.out)}: a name that ends in .png is a picture, in .npz an "
+                "array, and any other a directory of single PNGs"
+            )
+        return wish.out
+    run = wish.ckpt if wish.ckpt.is_dir() else wish.ckpt.parent
+    run = run.parent if run == run.parent / "checkpoints" else run
+    folder = run / "samples" if (run / "checkpoints").is_dir() else run
+    if folder != run and folder.is_symlink():
+        raise UserMistake(f"{clean(folder)} leads elsewhere: say where to write with --out")
+    weights = "" if sampler.origin.averaged else "-raw"
+    kind = f"-class{re.sub(r'[^0-9A-Za-z,-]', '_', wish.classes)[:40]}" if wish.classes else ""
+    name = f"sample-step{sampler.step}{weights}-seed{wish.seed}{kind}{detail}{suffix}"
+    return folder / name
+
+
+_OTHER = frozenset(
+    ".bmp .gif .jpeg .jpg .mp4 .npy .pdf .pkl .pt .pth .safetensors .svg .tif .tiff .webp".split()
+)
+
+
+def put(path: Path, data: bytes, sync: bool = True) -> None:
+    """Write a file, and the directories it is in; DiskFailure."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk.failure(path, error) from error
+    disk.replace(path, data, sync)
+
+
+def about(wish: Wish, sampler: Sampler) -> dict[str, str]:
+    """Where a picture comes from."""
+    return {
+        "seed": str(wish.seed),
+        "checkpoint": sampler.sha256,
+        "step": str(sampler.step),
+        "weights": sampler.origin.weights,
+        "command": clean(wish.command, 4096),
+        "gan": __version__,
+    }
+
+
+def labels_of(wish: Wish, sampler: Sampler) -> list[int]:
+    """The labels that are wished for; none where any will do.
+
+    A picture of a generator of classes shows them all, unless a number of samples is asked for.
+    """
+    names = sampler.space.classes
+    if wish.classes is None:
+        pictured = wish.out is None or wish.out.suffix.lower() == ".png"
+        shows_all = pictured and not (wish.n or wish.grid) and len(names) <= ROWS
+        return list(range(len(names))) if shows_all else []
+    if not names:
+        raise UserMistake("--class: this generator knows no classes; train one with task=label")
+    return [label for part in wish.classes.split(",") for label in _labels(part.strip(), names)]
+
+
+def _labels(part: str, names: tuple[str, ...]) -> list[int]:
+    if (one := _label(part, names)) is not None:
+        return [one]
+    first, _, last = part.partition("-")
+    ends = _label(first.strip(), names), _label(last.strip(), names)
+    if ends[0] is None or ends[1] is None or ends[0] > ends[1]:
+        known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        raise UserMistake(f"--class {clean(part)}: there is no such class; it knows {known}")
+    return list(range(ends[0], ends[1] + 1))
+
+
+def _label(name: str, names: tuple[str, ...]) -> int | None:
+    """The label of a class by its name, or else by its number."""
+    if name in names:
+        return names.index(name)
+    number = int(name) if name.isascii() and name.isdigit() and len(name) < 6 else -1
+    return number if 0 <= number < len(names) else None

@@ -1,0 +1,209 @@
+"""Starting from a trained generator: weights that fit, layers of D that stay, and refusals."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gan_cli import build, container, state, warm
+from gan_cli.container import Checkpoint
+from gan_cli.errors import BadFile, UserMistake
+from gan_cli.method.kit import Kit
+from gan_cli.player import Averaging, Player
+from gan_cli.sampler import Sampler
+from gan_cli.space import Space
+from gan_cli.train import launch
+from tests.conftest import entries
+from tests.games import TINY, composed, part
+
+HERE = Path("there/run")
+SHAPE = (1, 8, 8)
+
+
+def players(*overrides: str, classes: int = 0, half_life: float = 1000) -> dict[str, Player]:
+    """G with its average and D of a model, with some classes."""
+    made = build.parts(composed(*overrides))
+    space = Space(SHAPE, tuple(map(str, range(classes))))
+    D = made.constraint.wrap(made.condition.discriminator(made.model, space, 1))
+    nets = {"G": made.condition.generator(made.model, space), "D": D}
+    average = Averaging(half_life) if half_life else None
+    for net in nets.values():
+        for tensor in (t for t in net.state_dict().values() if t.is_floating_point()):
+            nn.init.normal_(tensor)
+    return {
+        name: Player(net, made.optimizer, 0.01, average if name == "G" else None)
+        for name, net in nets.items()
+    }
+
+
+def saved(source: dict[str, Player], classes: int = 0, without: str = "") -> Checkpoint:
+    tensors = {k: v for name, player in source.items() for k, v in player.state(name).items()}
+    kept = {k: v for k, v in tensors.items() if k.partition("/")[0] != without}
+    kept = {k: v.clone() for k, v in kept.items()}
+    space = {"shape": list(SHAPE), "classes": [str(k) for k in range(classes)]}
+    return Checkpoint(kept, {"kind": "train", "step": 70, "space": space}, "0" * 64)
+
+
+def learn(source: dict[str, Player]) -> dict[str, Player]:
+    """Move everything, so that G's average is not G."""
+    for player in source.values():
+        player.move([torch.ones_like(weight) for weight in player.weights], 64)
+    return source
+
+
+def same(a: nn.Module | None, b: nn.Module | None) -> bool:
+    assert a is not None
+    assert b is not None
+    theirs = b.state_dict()
+    return all(torch.equal(value, theirs[name]) for name, value in a.state_dict().items())
+
+
+MLP = ["model=mlp", "model.width=12"]
+KINDS = {
+    "mlp": MLP,
+    "dcgan": ["model=dcgan", "model.width=4"],
+    "spectral": [*MLP, "constraint=spectral", "critic_norm=none"],
+    "weight norm": [*MLP, "constraint=weight_norm", "critic_norm=none"],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everyone_starts_where_the_others_were(kind):
+    source, mine = learn(players(*KINDS[kind])), players(*KINDS[kind])
+    told = warm.start(mine, saved(source), HERE, 0)
+    assert told == ["starting from there/run (step 70): G, the average of G, D"]
+    assert same(source["G"].net, mine["G"].net)
+    assert same(source["D"].net, mine["D"].net)
+    assert same(source["G"].average, mine["G"].average)
+    assert not same(mine["G"].net, mine["G"].average)
+    assert (mine["G"].updates, mine["G"].images) == (0, 0)
+    assert not mine["G"].optimizer.state
+
+
+def test_what_was_not_averaged_starts_its_average_where_it_is():
+    source, mine = learn(players(*MLP, half_life=0)), players(*MLP)
+    assert warm.start(mine, saved(source), HERE, 0)[0].endswith("(step 70): G, D")
+    assert same(source["G"].net, mine["G"].average)
+
+
+def test_what_is_not_averaged_here_leaves_the_average_there():
+    source, mine = learn(players(*MLP)), players(*MLP, half_life=0)
+    warm.start(mine, saved(source), HERE, 0)
+    assert same(source["G"].net, mine["G"].net)
+    assert mine["G"].average is None
+
+
+def test_an_average_alone_is_a_generator_too():
+    source, mine = learn(players(*MLP)), players(*MLP)
+    warm.start(mine, saved(source, without="G"), HERE, 0)
+    assert same(source["G"].average, mine["G"].net)
+
+
+def test_without_d_in_the_file_d_starts_anew():
+    source, mine = players(*MLP), players(*MLP)
+    before = {name: value.clone() for name, value in mine["D"].net.state_dict().items()}
+    told = warm.start(mine, saved(source, without="D"), HERE, 0)
+    assert told[1:] == ["there/run holds no D, which starts anew"]
+    assert all(torch.equal(before[k], v) for k, v in mine["D"].net.state_dict().items())
+
+
+def test_layers_that_stay_must_come_from_somewhere():
+    mine = players(*MLP)
+    warm.freeze(mine["D"].net, 1)
+    with pytest.raises(UserMistake, match="holds no D; a run directory"):
+        warm.start(mine, saved(players(*MLP), without="D"), HERE, 0)
+
+
+OTHERS = {
+    "width": (["model=mlp", "model.width=13"], r"G/\S+ is .*13.* there and .*12.* here"),
+    "depth": ([*MLP, "model.depth=1"], r"G/\S+ is missing there"),
+    "deeper": ([*MLP, "model.depth=4"], r"G/\S+ has no place here"),
+    "constraint": ([*MLP, "constraint=spectral", "critic_norm=none"], r"D/\S+ is missing there"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_other_networks_are_refused_by_the_tensor_that_differs(other):
+    overrides, said = OTHERS[other]
+    mine = players(*MLP)
+    before = {k: v.clone() for name, p in mine.items() for k, v in p.state(name).items()}
+    with pytest.raises(UserMistake, match=said) as refusal:
+        warm.start(mine, saved(players(*overrides)), HERE, 0)
+    assert "there/run is of other networks" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    after = {k: v for name, p in mine.items() for k, v in p.state(name).items()}
+    assert all(torch.equal(before[k], v) for k, v in after.items())  # all or nothing
+
+
+def test_another_type_of_number_is_refused():
+    found = saved(players(*MLP))
+    key = next(k for k in found.tensors if k.startswith("G/"))
+    found.tensors[key] = found.tensors[key].double()
+    with pytest.raises(UserMistake, match=r"torch\.float64 .* there and torch\.float32"):
+        warm.start(players(*MLP), found, HERE, 0)
+
+
+def test_of_other_classes_what_belongs_to_classes_starts_anew():
+    conditional = ["model=mlp", "model.width=12", "condition=projection"]
+    source, mine = players(*conditional, classes=5), players(*conditional, classes=3)
+    fresh = {k: v.clone() for name, p in mine.items() for k, v in p.state(name).items()}
+    told = warm.start(mine, saved(source, classes=5), HERE, 3)
+    assert sorted(note.split(": ")[1] for note in told[1:]) == ["5 classes there, 3 here"] * 3
+    assert torch.equal(mine["D"].net.state_dict()["embedding.weight"], fresh["D/embedding.weight"])
+    key = next(k for k, v in mine["G"].net.state_dict().items() if v.dim() == 2)
+    z_dim = composed(*conditional)["model"]["z_dim"]
+    got, there = mine["G"].net.state_dict()[key], source["G"].net.state_dict()[key]
+    assert torch.equal(got[:, :z_dim], there[:, :z_dim])
+    assert torch.equal(got[:, z_dim:], fresh[f"G/{key}"][:, z_dim:])
+
+
+def test_as_many_classes_are_taken_over():
+    conditional = ["model=mlp", "model.width=12", "condition=projection"]
+    source, mine = players(*conditional, classes=3), players(*conditional, classes=3)
+    assert len(warm.start(mine, saved(source, classes=3), HERE, 3)) == 1
+    assert same(source["D"].net, mine["D"].net)
+
+
+# Layers that stay.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_lowest_layers_stay_and_the_others_learn(kind):
+    made = build.parts(composed(*KINDS[kind]))
+    D = made.constraint.wrap(made.model.discriminator(SHAPE))
+    count = sum(isinstance(module, nn.Conv2d | nn.Linear) for module in D.modules())
+    for layers in range(count):
+        D.requires_grad_(True)
+        warm.freeze(D, layers)
+        stay = {name for name, p in D.named_parameters() if not p.requires_grad}
+        owners = {name.split(".parametrizations.")[0].removesuffix(".bias") for name in stay}
+        weighted = [n for n, m in D.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+        held = [n for n in weighted if n in owners or f"{n}.weight" in stay]
+        assert held == weighted[:layers]
+        assert bool(stay) == bool(layers)
+    with pytest.raises(ValueError, match=f"D has {count} layers.*0 to {count - 1}"):
+        warm.freeze(D, count)
+    with pytest.raises(ValueError, match="0 to"):
+        warm.freeze(D, -1)
+
+
+def test_norms_stay_with_the_layer_before_them():
+    D = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 4), nn.BatchNorm1d(4))
+    warm.freeze(D, 1)
+    assert [p.requires_grad for p in D.parameters()] == 4 * [False] + 4 * [True]
+
+
+def test_a_player_leaves_them_alone_and_keeps_them():
+    D = part("model", "mlp").discriminator(SHAPE)
+    warm.freeze(D, 1)
+    player = Player(D, part("optimizer", "adamw"), 0.1)
+    before = {name: value.clone() for name, value in D.named_parameters()}
+    player.move([torch.ones_like(weight) for weight in player.weights], 64)
+    moved = {name for name, value in D.named_parameters() if not torch.equal(before[name], value)}
+    assert moved == {name for name, value in D.named_parameters() if value.requires_grad}
+    assert {f"D/{name}" for name in before} <= player.state("D").keys()
