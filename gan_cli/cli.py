@@ -6,6 +6,7 @@ import sys
 VERBS = {
     "train": ("gan_cli.cli_train", "train a GAN; the same command again resumes it"),
     "sample": ("gan_cli.sample", "draw samples from a run, a checkpoint or a generator file"),
+    "data": ("gan_cli.cli_data", "what is in a data set, and how D sees it"),
     "lab": ("gan_cli.cli_lab", "short experiments that check the theory: table, picture, verdict"),
     "explain": ("gan_cli.cli_explain", "what an entry is: formula, paper, settings, trouble"),
     "check": ("gan_cli.cli_check", "whether a component keeps the laws of its kind, yours too"),

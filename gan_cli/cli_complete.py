@@ -95,6 +95,8 @@ def candidates(line: str) -> list[str]:
         return [name for name in verbs if name.startswith(word)]
     if verb in ("train", "explain", "check"):
         found = _settings(words[2:])
+    elif verb == "data" and len(words) > 3:
+        found = _settings(words[3:])
     elif verb == "lab":
         from gan_cli.cli_lab import ALL, experiments
 
@@ -104,7 +106,7 @@ def candidates(line: str) -> list[str]:
     return [name for name in found if name.startswith(word)]
 
 
-_AFTER = {"completion": [*SCRIPTS], "help": [*VERBS]}
+_AFTER = {"completion": [*SCRIPTS], "help": [*VERBS], "data": ["check", "preview"]}
 
 
 def _settings(words: list[str]) -> list[str]:

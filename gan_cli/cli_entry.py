@@ -83,6 +83,8 @@ class Shelf:
         for base in bases:
             if base in self.names(group) and base != name:
                 found = _on_top(self.read(group, base), found)
+            elif lent := re.fullmatch(r"/(\w+)/(\w+)@_here_", base):  # of another group
+                found = _on_top(_moved(self.read(lent[1], lent[2]), group), found)
         return replace(found, brings=tuple(word for word in found.brings if "=" in word))
 
     def root(self) -> dict[str, Setting]:
@@ -161,6 +163,13 @@ def _settings(node: yaml.Node, key: str, text: str) -> Iterator[Setting]:
     spelled = text[node.start_mark.index : node.end_mark.index].strip()
     behind = text[node.end_mark.index :].partition("\n")[0]
     yield Setting(key, " ".join(spelled.split()), behind.partition("#")[2].strip())
+
+
+def _moved(entry: Entry, group: str) -> Entry:
+    """An entry as one of another group."""
+    own = f"{entry.group}."
+    settings = (replace(s, key=f"{group}.{s.key.removeprefix(own)}") for s in entry.settings)
+    return replace(entry, group=group, settings=tuple(settings))
 
 
 def _on_top(base: Entry, entry: Entry) -> Entry:

@@ -14,6 +14,7 @@ from gan_cli.errors import UserMistake
 GROUPS = {
     "experiment": "Results we stand by: a whole command under one name.",
     "hardware": "Device, precision and threads.",
+    "discriminator": "Another family for D than the model's own.",
     "anneal": "What changes over a run, and to what.",
 }
 """Groups whose entries have no package of their own to say what they are."""
@@ -91,7 +92,7 @@ def _nearest(word: str, candidates: list[str]) -> str | None:
 
 def groups(shelf: Shelf) -> Explained:
     """Every group, with the number of its entries."""
-    rows = [(f"{group:12} {len(shelf.names(group)):2}", _about(group)) for group in shelf.groups()]
+    rows = [(f"{group:13} {len(shelf.names(group)):2}", _about(group)) for group in shelf.groups()]
     found = Explained("What there is to choose from", "gan explain GROUP or GROUP=NAME")
     found.rows[""] = rows
     return found
@@ -204,13 +205,17 @@ def own(group: str, target: str) -> Explained:
 
 
 def _begins(group: str, target: str) -> str:
-    """How the YAML of a component begins; that of a penalty, of which lists compose, otherwise."""
-    if group == "penalty":
+    """How the YAML of a component begins; that of one of which lists compose, otherwise."""
+    if group in LISTS:
         return (
             f"with `# @package _global_` in its first line, then "
-            f"`penalty: {{NAME: {{_target_: {target}, …}}}}`"
+            f"`{group}: {{NAME: {{_target_: {target}, …}}}}`"
         )
     return f"with `_target_: {target}`"
+
+
+LISTS = ("penalty", "term", "auxiliary")
+"""The groups of which a run can have several."""
 
 
 def _describe(found: Explained, described: list[docs.Doc]) -> None:

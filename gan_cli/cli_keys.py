@@ -56,6 +56,8 @@ KEYS = {
     "top_k": Kind("a share above 0 and up to 1", lambda v: is_number(v) and 0 < v <= 1),
     "head_start.d": whole(0),
     "head_start.g": whole(0),
+    "init_from": TEXT.or_null(),
+    "freeze_d": whole(0),
     "ema.half_life": NOT_NEGATIVE,
     "ema.ramp_up": SHARE,
     "clip_grad": POSITIVE.or_null(),
@@ -102,6 +104,8 @@ def _together(values: dict[str, Any]) -> list[str]:
         problems.append(f"pack={pack}: {each} must be a multiple of {pack}, to be packed")
     if values.get("images") is not None and values.get("epochs") is not None:
         problems.append("images and epochs both name a budget: give one of them")
+    if values.get("freeze_d") and values.get("init_from") is None:
+        problems.append("freeze_d: layers that stay must have learnt before: init_from=RUN")
     if values.get("head_start.d") and values.get("head_start.g"):
         problems.append("only one player can have a head start: head_start.d or head_start.g")
     return problems

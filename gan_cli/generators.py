@@ -34,6 +34,9 @@ MAX_ARGUMENT = 1 << 16
 MAX_LENGTH = 64
 """The longest list or word among a model's arguments."""
 
+MAX_CLASSES = 1 << 14
+"""Classes that a generator knows, at most."""
+
 _NAME = re.compile(r"[A-Za-z]\w{0,63}(\.[A-Za-z]\w{0,63}){0,7}", re.ASCII)
 _ARGUMENT = re.compile(r"[A-Za-z]\w{0,63}", re.ASCII)
 
@@ -88,7 +91,7 @@ def load(path: str | Path, raw: bool, trust: tuple[str, ...]) -> Loaded:
 
     `Sampler.load` says which one, and what is raised.
     """
-    checkpoint, where, rejected = _find(path)
+    checkpoint, where, rejected = find(path)
     meta, tensors = checkpoint.meta, checkpoint.tensors
     try:
         space, data = _spaces(meta)
@@ -107,8 +110,11 @@ def load(path: str | Path, raw: bool, trust: tuple[str, ...]) -> Loaded:
     return Loaded(generator, space, prior, task, data, origin)
 
 
-def _find(path: str | Path) -> tuple[Checkpoint, Path, list[str]]:
-    """The checkpoint that a path means."""
+def find(path: str | Path) -> tuple[Checkpoint, Path, list[str]]:
+    """The checkpoint that a path means, where it is, and why newer ones were passed over.
+
+    Raises BadFile when there is none that loads.
+    """
     if re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
         raise BadFile(f"{strict.clean(path)}: a URL; download the file and name it instead")
     path = Path(path)
@@ -210,6 +216,8 @@ def _shape(shape: Any) -> Shape:
 def _classes(classes: Any) -> tuple[str, ...]:
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ValueError("its classes are not a list of names")
+    if len(classes) > MAX_CLASSES:
+        raise ValueError(f"{len(classes):,} classes; at most {MAX_CLASSES:,} are read")
     return tuple(strict.clean(name) for name in classes)
 
 

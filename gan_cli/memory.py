@@ -13,7 +13,7 @@ class Remembers(Protocol):
     """A component with a state of its own: a running mean, a balance."""
 
     memory: dict[str, Tensor]
-    """Small tensors by name; in every checkpoint."""
+    """Small tensors by name, in every checkpoint; those without a `_` in front are told too."""
 
     def remember(self, d_real: Tensor, d_fake: Tensor) -> None:
         """Take in D's outputs on a batch, `(N,), (N,)`, once after each of D's updates."""

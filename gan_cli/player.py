@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -197,7 +197,7 @@ class Player:
 
 
 def gradient(
-    loss: LossOf, batch: Batch, weights: list[Tensor], parts: int = 1
+    loss: LossOf, batch: Batch, weights: Sequence[Tensor], parts: int = 1
 ) -> tuple[list[Tensor], Facts]:
     """The gradient of the mean loss in each of these weights, and what was told.
 

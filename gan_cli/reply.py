@@ -21,6 +21,7 @@ from gan_cli.plot import grid
 from gan_cli.sampler import Sampler
 from gan_cli.space import Shape
 from gan_cli.strict import clean
+from gan_cli.task import answered
 from gan_cli.wish import Wish, about, place, put
 
 MOST = 10_000
@@ -94,7 +95,7 @@ def _read(wish: Wish, sampler: Sampler) -> Asked:
         x = _decoded(paths, sampler.data)
         pair = task.pair(x, randomness.generator("pair", wish.seed))
         assert pair.c is not None
-        return Asked(pair.c, names, pair.x)
+        return Asked(pair.c, names, pair.x if answered(task) else None)
     seen = task.seen(torch.zeros(1, *given)).shape[1:]
     return Asked(task.read(_decoded(paths, seen)), names, None)
 
@@ -105,7 +106,7 @@ def _decoded(paths: list[Path], shape: Shape) -> Tensor:
     found = []
     for path in paths:
         try:
-            found.append(torch.from_numpy(decode(path)[0]))
+            found.append(torch.from_numpy(decode(path)[0].copy()))
         except FAULTS as error:
             raise BadFile(f"{clean(path)}: {reason(error, path)}") from error
     return torch.stack(found).float().div(127.5).sub(1)

@@ -25,7 +25,7 @@ from gan_cli.prior import Prior
 from gan_cli.randomness import reseed
 from gan_cli.schedule import Schedule
 from gan_cli.space import Space
-from gan_cli.task import Derived
+from gan_cli.task import Derived, Pairs, answered
 
 HALVES = frozenset({"train"})
 """Splits of a data set beside which there is a test split."""
@@ -112,7 +112,10 @@ def _examples(parts: Parts, data: Source, seed: int) -> Batch:
     dataset = parts.dataset
     if getattr(dataset, "split", None) in HALVES:
         data = dataclasses.replace(dataset, split="test").load()
-    return parts.task.take(data).open(EXAMPLES, seed, torch.device("cpu"))(0)
+    task, source = parts.task, parts.task.take(data)
+    if isinstance(task, Derived) and answered(task) and not parts.task.space(data).paired:
+        source = Pairs(data, task)  # what it learns from tells no answers, but it knows them
+    return source.open(EXAMPLES, seed, torch.device("cpu"))(0)
 
 
 def kit(
@@ -144,6 +147,7 @@ def kit(
         precision=parts.hardware.autocast(device),
         accumulate=config["accumulate"],
         pack=config["pack"],
+        frozen=config["freeze_d"],
     )
 
 
@@ -151,12 +155,10 @@ def _refuse_idle(parts: Parts, space: Space, typed: Iterable[str]) -> None:
     """Raise UserMistake for what was typed and would mean nothing."""
     roots = {word.lstrip("+~").partition("=")[0].partition(".")[0]: word for word in typed}
     for root in sorted(roots.keys() & (GAME - parts.method.uses)):
-        name = type(parts.method).__name__.lower()
+        name = type(parts.method).__module__.rpartition(".")[2]
         raise UserMistake(f"{roots[root]}: method={name} has no use for it; leave it out")
     if "condition" in roots and not space.classes and space.given is None:
-        raise UserMistake(
-            f"{roots['condition']}: in this task nothing is asked for: task=label"
-        )
+        raise UserMistake(f"{roots['condition']}: in this task nothing is asked for: task=label")
 
 
 def _refuse_dynamics(parts: Parts, method: Method) -> None:

@@ -17,6 +17,7 @@ from gan_cli.plot.scatter import scatter
 from gan_cli.run import Run
 from gan_cli.sampler import Sampler
 from gan_cli.session import Session
+from gan_cli.task import answered
 from gan_cli.toy.law import Law, lawful
 from gan_cli.toy.watch import Watch
 
@@ -50,13 +51,14 @@ class Show:
             self.sampler, session.game.D.net, session.game.loss, Law(law, config["seed"]), run.dir
         )
         self.pairs = session.examples() if space.given else None
+        self.answered = session.task is not None and answered(session.task)
         self.summary = ""  # what there is to tell of the whole run, at its end
         self.draw = self.grid if len(space.shape) == 3 else self.scatter
 
     def __call__(self, step: int, last: bool) -> None:
         """Show the samples at this step, and at the last one sum the run up."""
         picture, numbers = self.watch(step) if self.watch else (self.draw(), {})
-        if self.pairs:
+        if self.pairs and self.answered:
             told = answers.figures(self.sampler, self.pairs, self.config["seed"])
             numbers = {f"answer/{name}": value for name, value in told["G"].items()}
             self.log.scalars(step, numbers)
@@ -80,7 +82,8 @@ class Show:
         if self.pairs:
             x, c = self.pairs.x[: answers.ROWS], self.pairs.c
             assert c is not None
-            return answers.picture(self.sampler, c[: answers.ROWS], seed, x, draws=2)
+            truth = x if self.answered else None
+            return answers.picture(self.sampler, c[: answers.ROWS], seed, truth, draws=2)
         if classes:
             shown = list(range(min(classes, CLASSES)))
             return grid(torch.cat(list(self.sampler.rows(shown, COLUMNS, seed))), COLUMNS)

@@ -6,12 +6,13 @@ import platform
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import torch
 
 import gan_cli
-from gan_cli import build, container, state
+from gan_cli import build, container, generators, state, warm
 from gan_cli.batch import Batch
 from gan_cli.build import Config
 from gan_cli.console import Console
@@ -39,7 +40,7 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
             console.say(note)
         session = make(config, made, device, overrides)
         keeper = Keeper(run, session, config, choices)
-        start = keeper.restore(console)
+        start = keeper.restore(console) or keeper.begin(console)
         _greet(console, run, session, start)
         if start >= session.steps:
             return
@@ -135,6 +136,19 @@ class Keeper:
         shown = {key: value for key, value in tensors.items() if key.startswith(("G/", "G_ema/"))}
         container.write(self.run.generator, shown, about | {"kind": "generator"})
 
+    def begin(self, console: Console) -> int:
+        """Step 0, with the weights of a trained generator where the command names one.
+
+        What it was is kept as the SHA-256 of its file, which a resumed run needs no more.
+        """
+        if self.config["init_from"] is not None:
+            found, path, _ = generators.find(Path(self.config["init_from"]).expanduser())
+            players, classes = self.session.method.players, len(self.session.space.classes)
+            for note in warm.start(players, found, path, classes):
+                console.say(note)
+            self.about["init_from"] = found.sha256
+        return 0
+
     def restore(self, console: Console) -> int:
         """Go back to the newest good checkpoint, and say which bad ones were passed over."""
         try:
@@ -155,6 +169,7 @@ class Keeper:
                     "or start over with fresh=true"
                 )
             self.session.method.restore(tensors)
+            self.about |= {key: meta[key] for key in ("init_from",) if key in meta}
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise BadFile(f"{found.path}: does not hold this run's players: {error}") from error
         return int(meta["step"])
@@ -206,7 +221,7 @@ def _greet(console: Console, run: Run, session: Session, start: int) -> None:
     source, players = session.source, session.method.players.items()
     size = "×".join(map(str, source.shape))
     count = "endless" if source.length is None else f"{source.length:,}"
-    weights = ", ".join(f"{n} {sum(w.numel() for w in p.weights):,}" for n, p in players)
+    weights = ", ".join(f"{n} {sum(w.numel() for w in p.weights):,}" for n, p in players) or "none"
     precision = str(session.precision).removeprefix("torch.")
     console.say(f"{count} samples of {size}, weights {weights}, on {session.device} in {precision}")
 

@@ -22,6 +22,8 @@ def start(players: dict[str, Player], found: Checkpoint, path: Path, classes: in
     """
     file = _File(found, path, classes)
     plans = [(player, *file.plan(name, player)) for name, player in players.items()]
+    if not file.taken:
+        raise UserMistake(f"init_from: {file.path} holds none of {', '.join(players)}")
     for player, net, average in plans:
         player.net.load_state_dict(net)
         if player.average is not None:
@@ -72,13 +74,13 @@ class _File:
     def plan(self, name: str, player: Player) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What a player's network and its average are to hold."""
         own = player.net.state_dict()
-        frozen = any(not weight.requires_grad for weight in player.net.parameters())
+        frozen = not all(weight.requires_grad for weight in player.net.parameters())
         raw, averaged = self._under(f"{name}/"), self._under(f"{name}_ema/")
         if not raw and not averaged:
-            if name == "G" or frozen:
+            if frozen:
                 raise UserMistake(
-                    f"init_from: {self.path} holds no {name}; a run directory or one of its "
-                    "checkpoints holds all of its players"
+                    f"init_from: {self.path} holds no {name}, of which freeze_d wants to keep "
+                    "layers; a run directory or one of its checkpoints holds all players"
                 )
             self.notes.append(f"{self.path} holds no {name}, which starts anew")
             return own, own

@@ -223,6 +223,15 @@ def _named(name: Any) -> bytes:
     return asking(model={"name": name, "args": MODEL})
 
 
+def _part(group: str, name: str, **args: Any) -> bytes:
+    return asking(**{group: {"name": name, "args": args}})
+
+
+def _pictures(task: str, given: Any = (1, 4, 4), classes: Any = (), **args: Any) -> bytes:
+    space = {"shape": [1, 4, 4], "classes": classes, "given": given, "data": [1, 4, 4]}
+    return asking(space=space, task={"name": task, "args": args})
+
+
 def _space(shape: Any, classes: Any = ()) -> bytes:
     return asking(space={"shape": shape, "classes": classes})
 
@@ -243,7 +252,7 @@ REQUESTS: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: forge(json.dumps({k: v for k, v in META.items() if k != "model"}), weights()),
         "no model",
     ),
-    "no-space": (lambda: asking(space=None), "no space"),
+    "null-space": (lambda: asking(space=None), "no space"),
     "target": (lambda: _model(_target_="os.system"), "impossible argument"),
     "target-name": (lambda: asking(model={"_target_": "os.system", "args": {}}), "no model"),
     "interpolation": (lambda: _model(g_norm="${oc.env:HOME}"), "impossible argument"),
@@ -273,6 +282,21 @@ REQUESTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "shape-text": (lambda: _space("8x8"), "impossible shape"),
     "shape-bool": (lambda: _space([True, 4, 4]), "impossible shape"),
     "two-dims": (lambda: _space([4, 4]), "impossible shape"),
+    "condition-module": (lambda: _part("condition", "os.system"), "os"),
+    "condition-own": (lambda: _part("condition", "gan_cli.disk.replace"), "gan_cli"),
+    "condition-way": (lambda: _part("condition", "concat", g="__class__"), "g is one of"),
+    "condition-null": (lambda: asking(condition=None), "no condition"),
+    "prior-module": (lambda: _part("prior", "builtins.eval"), "builtins"),
+    "prior-huge": (lambda: _part("prior", "normal", std=1e30), "impossible argument"),
+    "prior-text": (lambda: _part("prior", "normal", std="1"), "evil"),
+    "prior-codes": (lambda: _part("prior", "codes"), "prior"),
+    "task-of-nothing": (lambda: _pictures("label"), "images from images"),
+    "task-shapes": (lambda: _pictures("superres", factor=3), "evil"),
+    "task-module": (lambda: _pictures("os.system"), "os"),
+    "given-huge": (lambda: _pictures("denoise", given=[3, 4096, 4096]), "evil"),
+    "given-point": (lambda: _pictures("denoise", given=[3]), "given"),
+    "given-and-classes": (lambda: _pictures("denoise", classes=["a", "b"]), "given"),
+    "class-million": (lambda: _space([1, 4, 4], ["a"] * 100_000), "classes"),
     "class-numbers": (lambda: _space([1, 4, 4], [1, 2]), "classes"),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 
@@ -10,19 +9,18 @@ import pytest
 import torch
 from torch import nn
 
-from gan_cli import build, container, state, warm
+from gan_cli import build, cli_keys, container, state, train, warm
 from gan_cli.container import Checkpoint
 from gan_cli.errors import BadFile, UserMistake
-from gan_cli.method.kit import Kit
 from gan_cli.player import Averaging, Player
 from gan_cli.sampler import Sampler
 from gan_cli.space import Space
-from gan_cli.train import launch
-from tests.conftest import entries
+from tests.conftest import CONF
 from tests.games import TINY, composed, part
 
 HERE = Path("there/run")
 SHAPE = (1, 8, 8)
+GROUPS = [path.name for path in CONF.iterdir() if path.is_dir()]
 
 
 def players(*overrides: str, classes: int = 0, half_life: float = 1000) -> dict[str, Player]:
@@ -115,8 +113,13 @@ def test_without_d_in_the_file_d_starts_anew():
 def test_layers_that_stay_must_come_from_somewhere():
     mine = players(*MLP)
     warm.freeze(mine["D"].net, 1)
-    with pytest.raises(UserMistake, match="holds no D; a run directory"):
+    with pytest.raises(UserMistake, match="holds no D, of which freeze_d .* a run directory"):
         warm.start(mine, saved(players(*MLP), without="D"), HERE, 0)
+
+
+def test_a_file_of_nobody_is_refused():
+    with pytest.raises(UserMistake, match="there/run holds none of G, D"):
+        warm.start(players(*MLP), Checkpoint({}, {"kind": "train"}, ""), HERE, 0)
 
 
 OTHERS = {
@@ -207,3 +210,100 @@ def test_a_player_leaves_them_alone_and_keeps_them():
     moved = {name for name, value in D.named_parameters() if not torch.equal(before[name], value)}
     assert moved == {name for name, value in D.named_parameters() if value.requires_grad}
     assert {f"D/{name}" for name in before} <= player.state("D").keys()
+
+
+# The whole way, by the command.
+
+SMALL = [*TINY, "model=mlp", "model.width=16", "model.g_norm=none", "dataset=digits"]
+
+
+def trained(directory: Path, *overrides: str) -> Path:
+    """A run of that directory, of a few steps."""
+    asked = [*SMALL, *overrides, f"run_dir={directory}"]
+    train.launch(composed(*asked), {"model": "mlp"}, asked, ["gan", "train", *asked])
+    return directory
+
+
+def newest(directory: Path) -> Checkpoint:
+    found = state.newest(directory / "checkpoints")
+    assert found is not None
+    return found.checkpoint
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    """A run to start from."""
+    return trained(tmp_path_factory.mktemp("source") / "run", "optimizer.lr=0.05")
+
+
+@pytest.mark.parametrize("file", ["", "generator.safetensors", "checkpoints/step-00000002"])
+def test_a_run_starts_with_the_samples_of_the_other(file, source, tmp_path, monkeypatch):
+    path = source / f"{file}.safetensors" if "step" in file else source / file
+    monkeypatch.setattr(train, "train", lambda session, keeper, *_: keeper.save(0))
+    run = trained(tmp_path / "run", f"init_from={path}")
+    there, here = (Sampler.load(place).sample(8, seed=0) for place in (source, run))
+    assert torch.equal(there, here)
+    assert newest(run).meta["init_from"] == container.read(path if file else _last(source)).sha256
+    before, after = newest(source).tensors, newest(run).tensors
+    kept = [torch.equal(before[key], after[key]) for key in before if key.startswith("D/")]
+    assert all(kept) == (file != "generator.safetensors")
+
+
+def _last(run: Path) -> Path:
+    return max((run / "checkpoints").glob("step-*"))
+
+
+def test_a_resumed_run_goes_on_from_itself(source, tmp_path, capsys):
+    copy = trained(tmp_path / "copy")
+    straight = trained(tmp_path / "straight", f"init_from={copy}", "steps=4")
+    resumed = trained(tmp_path / "resumed", f"init_from={copy}")
+    for file in copy.rglob("*.safetensors"):
+        file.unlink()
+    capsys.readouterr()
+    trained(tmp_path / "resumed", f"init_from={copy}", "steps=4")
+    assert "starting from" not in "".join(capsys.readouterr())
+    a, b = newest(straight), newest(resumed)
+    assert a.tensors.keys() == b.tensors.keys()
+    assert all(torch.equal(a.tensors[key], b.tensors[key]) for key in a.tensors)
+    assert a.meta["init_from"] == b.meta["init_from"]
+
+
+def test_layers_that_stay_are_those_of_the_other_run(source, tmp_path):
+    run = trained(tmp_path / "run", f"init_from={source}", "freeze_d=1", "optimizer.lr=0.05")
+    before, after = newest(source).tensors, newest(run).tensors
+    D = part("model", "mlp").discriminator(SHAPE)
+    weights = [f"D/{name}" for name, weight in D.named_parameters() if weight.dim() > 1]
+    assert [key for key in weights if torch.equal(before[key], after[key])] == weights[:1]
+
+
+def refused(tmp_path: Path, kind: type[Exception], said: str, *overrides: str) -> None:
+    with pytest.raises(kind, match=said) as refusal:
+        trained(tmp_path / "refused", *overrides)
+    assert "\n" not in str(refusal.value)
+    assert not (tmp_path / "refused").exists()
+
+
+def test_what_cannot_be_is_refused_before_training_and_leaves_nothing(source, tmp_path):
+    start = f"init_from={source}"
+    refused(tmp_path, UserMistake, "G/.* there and .* here", start, "model.width=17")
+    refused(tmp_path, UserMistake, "freeze_d: D has 4 layers", start, "freeze_d=4")
+    refused(tmp_path, BadFile, "No such file", f"init_from={tmp_path / 'nowhere'}")
+    generator = f"init_from={source / 'generator.safetensors'}"
+    refused(tmp_path, UserMistake, "holds no D, of which freeze_d", generator, "freeze_d=1")
+
+
+def test_layers_of_nobody_cannot_stay():
+    (problem,) = cli_keys.check(composed("freeze_d=1"), GROUPS)
+    assert "init_from=RUN" in problem
+    assert cli_keys.check(composed("freeze_d=1", "init_from=there"), GROUPS) == []
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    file = tmp_path / "G.pt"
+    file.write_bytes(pickle.dumps({"G/first.weight": [1.0]}))
+    refused(tmp_path, BadFile, "a pickle file", f"init_from={file}")
+
+
+def test_a_border_of_another_loss_is_refused(tmp_path):
+    refused(tmp_path, UserMistake, r"augment\.border=null", "augment=ada", "loss=wgan")
+    refused(tmp_path, UserMistake, r"augment\.border=0\.5", "augment=ada", "loss=lsgan")

@@ -184,6 +184,8 @@ def test_what_has_no_labels_or_is_no_image_has_no_judge():
         Judge.train(Mixture().load())
     with pytest.raises(UserMistake, match="labels"):
         Judge.train(Resident.of(stripes().images, None, ()))
+    with pytest.raises(UserMistake, match="10 images"):
+        Judge.train(stripes(9))
 
 
 def test_samples_of_another_shape_are_refused(tmp_path: Path):

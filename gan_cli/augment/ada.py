@@ -25,10 +25,10 @@ class ADA:
     sample with probability p, real and fake alike. The sign of D's outputs on real samples, a mean
     over `every` of D's updates, tells how sure D is (equation 1, r_t): above `target`, p goes up
     by the images since then over kimg·1000, below it down, from 0 to `most`. Both p and the sign
-    are logged, and kept with the run. As long as p is well below 1 (their section 2.2 says 0.8),
-    images come through untouched often enough for G to find out what they look like; above it,
-    transformed images leak into the samples. The `transforms` here are the paper's `bgc` without
-    mirror, turn and invert, which are to be had too; places are interpolated, not filtered.
+    are logged, and kept with the run. Below a p of 0.8 or so, what is done to images does not leak
+    into samples (section 2.2): each transformation leaves enough of them alone for G to tell. The
+    `transforms` here are the paper's `bgc` without mirror, turn and invert, which are to be had
+    too; places are interpolated, not filtered.
 
     Needs: images, and D's zero where it can't tell: augment.border=0.5 for loss=lsgan, and
     augment.border=null (the sign of D(x) - D(G(z))) for losses that compare, and critics.

@@ -18,7 +18,7 @@ class Pipeline:
     its feedback: for a loss whose outputs say little about how sure D is, or a p that is annealed
     by hand, as in Huang et al. 2024, arXiv 2501.05441 (R3GAN).
 
-    Needs: images; a p well below 1, or transformed images leak into the samples.
+    Needs: images, and a p well below 1: above 0.8 transformed images leak into the samples.
 
     Trouble: D learns few data by heart all the same: a larger augment.p, or augment=ada. Many data
     and slow learning: a smaller one, or a p that grows: augment.p=0.0

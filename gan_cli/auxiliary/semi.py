@@ -18,10 +18,11 @@ from gan_cli.space import Space
 class Semi:
     """D names the class of real samples, of which few have labels; 'fake' is one class more.
 
-    Salimans et al. 2016, arXiv 1606.03498, section 5: of K + 1 logits the last, that of a fake,
-    is -D(x) as the network gives it, and D's raw output is log Σ_k exp l_k(x) + D(x), the log
-    odds of real. Samples with a label pay -log softmax(l)_c, times `weight`: 1/task.share makes
-    them count as much as all the others.
+    Salimans et al. 2016, arXiv 1606.03498, section 5. Of K + 1 logits the head gives those of the
+    classes, and D's own answer is, with its sign turned, that of a fake (which the paper sets to
+    0, since K are enough). So D's raw output is log Σ_k exp l_k(x) + D(x), the log odds of real.
+    Samples with a label pay -log softmax(l)_c, times `weight`: with 1/task.share they count as
+    much as all the others.
 
     Needs: task=semi; a D with features (not model=autoencoder, pack=1).
     Trouble: G's samples of low variety: none of it matters to the classifier. A classifier no

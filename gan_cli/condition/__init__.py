@@ -50,7 +50,9 @@ def plain_generator(model: Model, space: Space) -> Generator:
 
 
 def told_beside_z(model: Model, space: Space) -> Generator:
-    """G that gets the label as a one-hot vector beside z."""
+    """G that gets the label as a one-hot vector beside z, or in its own way of putting it there."""
+    if isinstance(model, Classed) and getattr(model, "labels_join_z", False):
+        return told_in_norms(model, space)
     classes = len(space.classes)
     try:
         family: Any = model

@@ -53,7 +53,7 @@ class Concat:
 
 
 class Beside(Discriminator):
-    """D with the condition as more channels of the sample."""
+    """D with the condition as more channels of the sample (Mirza and Osindero 2014)."""
 
     def __init__(self, D: nn.Module, classes: int):
         super().__init__()

@@ -42,11 +42,13 @@ class Projection:
         if pack > 1:
             raise ValueError("a pack of samples has no class of its own: pack=1")
         bare = featured(model.discriminator(space.shape), "condition=projection")
+        if getattr(bare, "patches", False):
+            raise ValueError("a patch has no class of its own: condition=concat")
         return Projected(bare, len(space.classes))
 
 
 class Projected(Discriminator):
-    """D whose output depends on how well the features fit the class."""
+    """D whose output depends on how well the features fit the class (Miyato and Koyama 2018)."""
 
     def __init__(self, D: Discriminator, classes: int):
         super().__init__()

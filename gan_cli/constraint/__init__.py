@@ -41,3 +41,10 @@ def weighted(D: nn.Module) -> Iterator[nn.Module]:
         weight = getattr(module, "weight", None)
         if isinstance(weight, nn.Parameter) and weight.dim() > 1:
             yield module
+
+
+def zero(D: nn.Module) -> str | None:
+    """Why D can't be divided by the size of its weights, where those of a layer begin at 0."""
+    if any(not module.weight.any() for module in weighted(D)):  # type: ignore[operator]
+        return "a layer of D begins at 0, which has no size to be divided by: constraint=free"
+    return None

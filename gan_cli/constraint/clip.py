@@ -42,5 +42,10 @@ class Clip:
             parameter.clamp_(-self.bound, self.bound)
 
     def refuses(self, D: nn.Module) -> str | None:
-        """Nothing is refused: the paper clips critics with batch norm too."""
+        """Weights that are scaled where they are used are refused; batch norm the paper clips too."""
+        if any(getattr(module, "scales_weights", False) for module in D.modules()):
+            return (
+                "D scales its weights by itself, and a box made for others leaves next to nothing "
+                "of them: constraint=free penalty=gp"
+            )
         return None

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_cli.constraint import NORMS, weighted
+from gan_cli.constraint import NORMS, weighted, zero
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,15 @@ class Spectral:
         """Nothing to do: D can't leave the set."""
 
     def refuses(self, D: nn.Module) -> str | None:
-        """A normalisation in D is refused: it scales each layer up again, and the bound is gone."""
+        """A normalisation in D scales each layer up again, and a layer of zeros has no norm."""
         if any(isinstance(module, NORMS) for module in D.modules()):
             return (
                 "spectral norm bounds D's slope, and a normalisation scales it up again: "
                 "model.d_norm=none"
             )
-        return None
+        if any(getattr(module, "scales_weights", False) for module in D.modules()):
+            return (
+                "D scales its weights by itself, which leaves them no norm of 1: "
+                "constraint=free penalty=r1"
+            )
+        return zero(D)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from gan_cli.constraint import weighted
+from gan_cli.constraint import weighted, zero
 
 
 @dataclass(frozen=True)
@@ -37,5 +37,5 @@ class WeightNorm:
         """Nothing to do: any g and v are allowed."""
 
     def refuses(self, D: nn.Module) -> str | None:
-        """Nothing is refused: with a normalisation, each merely does some of the other's work."""
-        return None
+        """A layer of zeros has no direction; a normalisation merely does some of the same work."""
+        return zero(D)

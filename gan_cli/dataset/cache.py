@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,16 @@ class Cache:
 
     file: Path
     key: str
+
+    def through(self, pixels: bool, make: Callable[[], Survey]) -> Survey:
+        """What was kept, with its pixels if they are wanted, or what is made, and kept now."""
+        with self.locked() as obstacle:
+            if stored := self.read(images=pixels):
+                return stored
+            found = make()
+            trouble = obstacle or self.write(found)
+        notes = (*found.notes, trouble) if trouble else found.notes
+        return Survey(found.kept, found.images, notes)
 
     @contextmanager
     def locked(self) -> Iterator[str]:

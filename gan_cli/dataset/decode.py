@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageOps, ImageSequence, UnidentifiedImageError
 
 from gan_cli.dataset.listing import KINDS
+from gan_cli.dataset.source import check_choice
 from gan_cli.strict import clean
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -55,6 +57,24 @@ CROPS: dict[str, Callable[[Image.Image, Size], Image.Image]] = {"center": _cover
 """Ways to a size: cover it and cut off what overhangs on both sides, or change the proportions."""
 
 
+class Decodes(Protocol):
+    """Reads image files as uint8 `(C, H, W)`, of `size` where that is given."""
+
+    @property
+    def size(self) -> Size | None:
+        """(height, width), or None for that of the files."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """How many there are."""
+        ...
+
+    def __call__(self, path: Path) -> tuple[NDArray[np.uint8], str]:
+        """The pixels, and Pillow's name of the mode that they were stored in."""
+        ...
+
+
 @dataclass(frozen=True)
 class Decode:
     """Reads an image file as uint8 `(C, H, W)`: turned as its EXIF says, in `channels` channels.
@@ -69,6 +89,31 @@ class Decode:
     background: str
     min_size: int
 
+    @classmethod
+    def of(
+        cls,
+        size: int | Sequence[int] | None,
+        channels: int,
+        crop: str,
+        background: str,
+        min_size: int,
+    ) -> Decode:
+        """What the words of a configuration mean; ValueError for those that mean nothing."""
+        check_choice("channels", channels, MODES)
+        check_choice("crop", crop, CROPS)
+        sides = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
+        if sides is not None and (len(sides) != 2 or min(sides) < 1):
+            raise ValueError(f"size is a side, [height, width] or null, not {size}")
+        if min_size < 1:
+            raise ValueError(f"min_size must be 1 or more, not {min_size}")
+        try:
+            ImageColor.getrgb(background)
+        except ValueError:
+            raise ValueError(
+                f"background is a colour like white or #ff8000, not {background}"
+            ) from None
+        return cls(sides and (sides[0], sides[1]), channels, crop, background, min_size)
+
     def __call__(self, path: Path) -> tuple[NDArray[np.uint8], str]:
         """The pixels, and Pillow's name of the mode that they were stored in.
 
@@ -80,9 +125,20 @@ class Decode:
                 side = 2 * max(self.size)
                 image.draft(image.mode, (side, side))
             mode = image.mode
-            pixels = self._fit(_eight_bits(ImageOps.exif_transpose(image)))
-        array = np.asarray(pixels).reshape(pixels.height, pixels.width, self.channels)
-        return np.ascontiguousarray(array.transpose(2, 0, 1)), mode
+            return self.pixels(image), mode
+
+    def frames(self, path: Path) -> Iterator[NDArray[np.uint8]]:
+        """The frames of an animation, one of anything else. Raises one of FAULTS."""
+        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+            self._check(image)
+            for frame in ImageSequence.Iterator(image):
+                yield self.pixels(frame)
+
+    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The pixels of an image that is open, `(C, H, W)`."""
+        fitted = self._fit(_eight_bits(ImageOps.exif_transpose(image)))
+        array = np.asarray(fitted).reshape(fitted.height, fitted.width, self.channels)
+        return np.ascontiguousarray(array.transpose(2, 0, 1))
 
     def _check(self, image: Image.Image) -> None:
         width, height = image.size

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import ImageColor
-from torch import Tensor
 
 from gan_cli.dataset.cache import Cache
-from gan_cli.dataset.decode import CROPS, FAULTS, MODES, Decode, reason
+from gan_cli.dataset.decode import Decode
+from gan_cli.dataset.files import Files
 from gan_cli.dataset.listing import Listing
 from gan_cli.dataset.room import fits_host
 from gan_cli.dataset.source import Resident, Source, check_choice
 from gan_cli.dataset.stream import Streamed
 from gan_cli.dataset.survey import TOLERANCE, Survey, shape_of, survey
-from gan_cli.errors import BadFile, UserMistake
+from gan_cli.errors import UserMistake
 from gan_cli.strict import clean
 
 
@@ -47,23 +46,10 @@ class Folder:
     cache: str | None = "~/.cache/gan/cache"
 
     def __post_init__(self) -> None:
-        check_choice("channels", self.channels, MODES)
-        check_choice("crop", self.crop, CROPS)
+        self.decode()
         check_choice("on_bad_image", self.on_bad_image, TOLERANCE)
-        sides = self._sides()
-        if sides is not None and (len(sides) != 2 or min(sides) < 1):
-            raise ValueError(f"size is a side, [height, width] or null, not {self.size}")
-        if self.min_size < 1 or self.workers < 0:
-            raise ValueError(
-                f"min_size must be 1 or more and workers 0 or more, not {self.min_size} and "
-                f"{self.workers}"
-            )
-        try:
-            ImageColor.getrgb(self.background)
-        except ValueError:
-            raise ValueError(
-                f"background is a colour like white or #ff8000, not {self.background}"
-            ) from None
+        if self.workers < 0:
+            raise ValueError(f"workers must be 0 or more, not {self.workers}")
 
     def load(self) -> Source:
         """The images in memory, or a stream of them when they don't fit.
@@ -74,7 +60,7 @@ class Folder:
         if not self.path:
             raise UserMistake("dataset=folder: of which images? Type dataset.path=DIRECTORY")
         listing = Listing.scan(Path(self.path).expanduser())
-        decode = self._decode()
+        decode = self.decode()
         shape = shape_of(listing, decode)
         resident = fits_host(len(listing.names) * math.prod(shape))
         found = self._survey(listing, decode, shape, resident)
@@ -84,7 +70,7 @@ class Folder:
             images = torch.from_numpy(found.images)
             return Resident.of(images, labels, classes, self.mirror, found.notes)
         return Streamed(
-            _Files([listing.paths[i] for i in found.kept], decode, shape),
+            Files([listing.paths[i] for i in found.kept], decode, shape),
             labels,
             len(found.kept),
             shape,
@@ -105,35 +91,8 @@ class Folder:
             Path(self.cache).expanduser() / f"folder-{way[:16]}.npz",
             f"1 {listing.sha256} {decode} {self.on_bad_image}",
         )
-        with cache.locked() as obstacle:
-            if stored := cache.read(images=keep):
-                return stored
-            found = survey(listing, decode, shape, self.on_bad_image, keep)
-            trouble = obstacle or cache.write(found)
-        notes = (*found.notes, trouble) if trouble else found.notes
-        return Survey(found.kept, found.images, notes)
+        return cache.through(keep, lambda: survey(listing, decode, shape, self.on_bad_image, keep))
 
-    def _sides(self) -> tuple[int, ...] | None:
-        if self.size is None:
-            return None
-        return (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
-
-    def _decode(self) -> Decode:
-        sides = self._sides()
-        size = None if sides is None else (sides[0], sides[1])
-        return Decode(size, self.channels, self.crop, self.background, self.min_size)
-
-
-class _Files:
-    def __init__(self, paths: list[Path], decode: Decode, shape: tuple[int, ...]):
-        self._paths, self._decode, self._shape = paths, decode, shape
-
-    def __getitem__(self, index: int) -> Tensor:
-        path = self._paths[index]
-        try:
-            pixels, _ = self._decode(path)
-        except FAULTS as error:
-            raise BadFile(f"{clean(path)} has changed: {reason(error, path)}") from error
-        if pixels.shape != self._shape:
-            raise BadFile(f"{clean(path)} has changed: its size is another now")
-        return torch.from_numpy(pixels)
+    def decode(self) -> Decode:
+        """How an image file becomes pixels."""
+        return Decode.of(self.size, self.channels, self.crop, self.background, self.min_size)

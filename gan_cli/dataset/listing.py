@@ -41,19 +41,20 @@ class Listing:
     stats: tuple[tuple[int, int], ...]
 
     @classmethod
-    def scan(cls, root: Path) -> Listing:
+    def scan(cls, root: Path, key: str = "dataset.path") -> Listing:
         """What is there. Dot-files are passed over, links to directories not followed.
 
-        Raises UserMistake when there is no such directory, or no image in it.
+        `key` is what the user types to name it. Raises UserMistake when there is no such directory,
+        or no image in it.
         """
         if not root.is_dir():
             what = "is no directory" if root.exists() else "does not exist"
-            raise UserMistake(f"{clean(root)} {what}: type dataset.path=DIRECTORY, one of images")
+            raise UserMistake(f"{clean(root)} {what}: type {key}=DIRECTORY, one of images")
         names = tuple(sorted(_names(root)))
         if not names:
             raise UserMistake(
                 f"{clean(root)} holds no images ({', '.join(KINDS)}): type "
-                "dataset.path=DIRECTORY, one of images or of a folder for each class"
+                f"{key}=DIRECTORY, one of images or of a folder for each class"
             )
         return cls(root, names, tuple(_stat(root / name) for name in names))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_cli.dataset.decode import FAULTS, MODES, Decode, reason
+from gan_cli.dataset.decode import FAULTS, MODES, Decodes, reason
 from gan_cli.dataset.listing import Listing
 from gan_cli.errors import BadFile
 from gan_cli.strict import clean
@@ -39,7 +39,7 @@ class Survey:
     notes: tuple[str, ...]
 
 
-def shape_of(listing: Listing, decode: Decode) -> tuple[int, int, int]:
+def shape_of(listing: Listing, decode: Decodes) -> tuple[int, int, int]:
     """(channels, height, width) that the images have, or will have: the first readable one's."""
     if decode.size:
         return decode.channels, *decode.size
@@ -55,7 +55,7 @@ def shape_of(listing: Listing, decode: Decode) -> tuple[int, int, int]:
 
 
 def survey(
-    listing: Listing, decode: Decode, shape: tuple[int, int, int], on_bad_image: str, keep: bool
+    listing: Listing, decode: Decodes, shape: tuple[int, int, int], on_bad_image: str, keep: bool
 ) -> Survey:
     """Decode all images, on every core, and keep their pixels or not.
 
@@ -95,7 +95,7 @@ def unlike(one: tuple[int, ...], others: tuple[int, ...]) -> str:
     )
 
 
-def read(path: Path, decode: Decode) -> tuple[NDArray[np.uint8] | None, str, str]:
+def read(path: Path, decode: Decodes) -> tuple[NDArray[np.uint8] | None, str, str]:
     """Pixels and mode, or None and the reason."""
     try:
         info = path.stat()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import nn
 
+from gan_cli.augment import Listens
 from gan_cli.condition import featured
 from gan_cli.condition.headed import Headed
 from gan_cli.errors import UserMistake
-from gan_cli.loss import Crossing, Selective, Unbounded
+from gan_cli.loss import Crossing, Selective, Solved, Unbounded
 from gan_cli.method.critic import judges_patches
 from gan_cli.method.game import Game
 from gan_cli.method.gan import GAN
@@ -35,6 +37,7 @@ class Adversarial:
         for name, term in kit.terms.items():
             _refuse(f"term.{name}", term.refuses(G.net, D.net, kit.space))
         _refuse("augment", _torn_apart(kit))
+        _refuse("augment", _misheard(kit))
         return GAN(G, D, rules(kit))
 
 
@@ -42,6 +45,7 @@ def rules(kit: Kit) -> Game:
     """The rules of the game."""
     space, matching = kit.space, kit.condition.matching
     conditional = bool(space.classes) or space.given is not None
+    _refuse("condition", _lonely(kit))
     return Game(
         loss=kit.loss,
         penalties=kit.penalties,
@@ -97,6 +101,17 @@ def _compares_patches(kit: Kit, D: nn.Module) -> str | None:
     return "it compares each answer with the whole batch, and this D gives one a patch: loss=lsgan"
 
 
+def _lonely(kit: Kit) -> str | None:
+    """The refusal of wrong images where a part of a batch has no other sample's."""
+    matched = kit.condition.matching and kit.space.given is not None
+    if not matched or kit.batch_size // kit.accumulate > 1:
+        return None
+    return (
+        "a wrong image is that of another sample, and here each is alone: a larger batch_size "
+        "(or fewer parts, accumulate=1), or condition.matching=false"
+    )
+
+
 def _torn_apart(kit: Kit) -> str | None:
     if kit.space.given is None or not getattr(kit.augment, "moves", False):
         return None
@@ -104,6 +119,16 @@ def _torn_apart(kit: Kit) -> str | None:
         "it moves pixels of the sample alone, and the image it is conditioned on would no longer "
         "fit: augment=none"
     )
+
+
+def _misheard(kit: Kit) -> str | None:
+    if not isinstance(kit.augment, Listens):
+        return None
+    loss = kit.loss
+    border = None
+    if isinstance(loss, Solved) and not loss.relative and not isinstance(loss, Unbounded):
+        border = float(loss.optimal(torch.zeros(1)))
+    return kit.augment.refuses_border(border)
 
 
 def _refuse(name: str, reason: str | None) -> None:

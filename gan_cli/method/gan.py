@@ -135,7 +135,8 @@ class GAN(Single):
         for name, component in self.memories.items():
             if hasattr(component, "remember"):
                 component.remember(real, fake)
-            told |= {f"{name}/{key}": value for key, value in component.memory.items()}
+            facts = {k: v for k, v in component.memory.items() if not k.startswith("_")}
+            told |= {f"{name}/{key}": value for key, value in facts.items()}
         return told
 
     @property

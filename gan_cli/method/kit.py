@@ -24,6 +24,7 @@ from gan_cli.player import Averaging, Player, Precision
 from gan_cli.prior import Prior
 from gan_cli.space import Space
 from gan_cli.term import Term
+from gan_cli.warm import freeze
 
 T = TypeVar("T")
 
@@ -33,7 +34,8 @@ class Kit:
     """The components of a run, and what they are to be put together for.
 
     `length` is the number of samples of the data, None when they never end; `batch_size` how many
-    make a batch; `judge` the family that D is of, where that isn't the model's own.
+    make a batch; `judge` the family that D is of, where that isn't the model's own; `frozen` the
+    number of D's lowest layers that stay as they are.
     """
 
     space: Space
@@ -57,6 +59,7 @@ class Kit:
     precision: Precision
     accumulate: int
     pack: int
+    frozen: int
 
     def generator(self) -> Generator:
         """A new G for the task, on the CPU; UserMistake when the family can't make it."""
@@ -70,7 +73,8 @@ class Kit:
         return self._player(net, self.optimizer.lr, averaged)
 
     def critic(self, net: nn.Module) -> Player:
-        """A player of this network, at D's learning rate."""
+        """A player of this network, at D's learning rate, its lowest layers kept as they are."""
+        made("freeze_d", lambda: freeze(net, self.frozen))
         d_lr = self.optimizer.d_lr
         return self._player(net, self.optimizer.lr if d_lr is None else d_lr, False)
 

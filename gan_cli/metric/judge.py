@@ -40,6 +40,9 @@ from gan_cli.metric import judge_net
 from gan_cli.metric.judge_net import JudgeNet, Labelled
 from gan_cli.strict import clean
 
+FEWEST = 10
+"""Images to learn from, at least."""
+
 CHUNK = 500
 """Images that are looked at together."""
 
@@ -133,6 +136,8 @@ def labelled(source: Source) -> Labelled:
             "a judge learns from labels, and these images have none: "
             "a folder with one sub-folder a class"
         )
+    if source.length < FEWEST:
+        raise UserMistake(f"a judge learns from {FEWEST} images or more, not {source.length}")
     return source
 
 

@@ -61,9 +61,9 @@ def ssim(answer: Tensor, truth: Tensor) -> Tensor:
 
     side = min(WINDOW, *answer.shape[2:])
     window = side - 1 + side % 2
-    told = measure(
-        answer.float(),
-        truth.float(),
+    told = measure(  # whose mean brightness has no sign
+        answer.float() + 1,
+        truth.float() + 1,
         sigma=SPREAD * max(1, window // 2) / (WINDOW // 2),
         data_range=RANGE,
         reduction="none",

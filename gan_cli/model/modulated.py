@@ -87,27 +87,19 @@ class Halve(EqualConv):
 
 
 class Modulated(Equal):
-    """A convolution whose input channels are scaled by a style, its output to unit size again.
+    """A 3×3 convolution whose input channels a style scales, its output scaled to unit size again.
 
     Equations 1 and 3. The channels of each sample are scaled before one ordinary convolution of
     the batch, and scaled back after it. The authors scale the weights instead, a kernel for each
-    sample in a grouped convolution: the same numbers to rounding, but kernels that depend on the
-    batch, and slow ones on a CPU. With `double` the image is doubled in size by a transposed
-    convolution, then filtered; without `demodulate` the size of the output is left alone.
+    sample in a grouped convolution: the same numbers to rounding, but by kernels that depend on
+    the batch, and slow ones on a CPU. With `double` the image is doubled in size by a transposed
+    convolution, then filtered.
     """
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        w_dim: int,
-        size: int = 3,
-        double: bool = False,
-        demodulate: bool = True,
-    ):
-        super().__init__(outputs, inputs, size, size, fan_in=inputs * size**2)
+    def __init__(self, inputs: int, outputs: int, w_dim: int, double: bool = False):
+        super().__init__(outputs, inputs, 3, 3, fan_in=inputs * 9)
         self.style = EqualLinear(w_dim, inputs, bias=1.0)
-        self.size, self.doubles, self.demodulate = size, double, demodulate
+        self.doubles = double
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """`(N, C, H, W), (N, w_dim) -> (N, C', H, W)`, or twice the size."""
@@ -117,13 +109,26 @@ class Modulated(Equal):
             x = conv_transpose2d(x, weight.transpose(0, 1), stride=2)
             x = smooth(pad(x, (1, 1, 1, 1)), gain=4.0)
         else:
-            x = conv2d(x, weight, padding=self.size // 2)
-        if self.demodulate:
-            x = (
-                x
-                * (linear(s.square(), weight.square().sum((2, 3))) + 1e-8).rsqrt()[..., None, None]
-            )
-        return x
+            x = conv2d(x, weight, padding=1)
+        squared = linear(s.square(), weight.square().sum((2, 3)))
+        return x * (squared + 1e-8).rsqrt()[:, :, None, None]
+
+
+class ToImage(Equal):
+    """A 1×1 convolution to the channels of the image, its input scaled by a style, its output not.
+
+    That is a matrix for each sample.
+    """
+
+    def __init__(self, inputs: int, channels: int, w_dim: int):
+        super().__init__(channels, inputs, fan_in=inputs)
+        self.style = EqualLinear(w_dim, inputs, bias=1.0)
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """`(N, C, H, W), (N, w_dim) -> (N, channels, H, W)`."""
+        kernel = self.scaled() * self.style(w)[:, None]
+        return (kernel @ x.flatten(2)).unflatten(2, x.shape[2:]) + self.bias[:, None, None]
 
 
 class StyledConv(nn.Module):
@@ -150,17 +155,3 @@ class StyledConv(nn.Module):
         x = self.conv(x, w)[..., :height, :width]
         noise = torch.randn_like(x[:, :1]) if self.training else self.noise
         return lifted(x + noise * self.strength + self.bias[:, None, None])
-
-
-class ToImage(nn.Module):
-    """A modulated 1×1 convolution to the channels of the image, without demodulation."""
-
-    def __init__(self, inputs: int, channels: int, w_dim: int):
-        super().__init__()
-        self.conv = Modulated(inputs, channels, w_dim, size=1, demodulate=False)
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """`(N, C, H, W), (N, w_dim) -> (N, channels, H, W)`."""
-        out: Tensor = self.conv(x, w) + self.bias[:, None, None]
-        return out

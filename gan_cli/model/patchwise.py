@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import torch
@@ -35,12 +36,12 @@ def halves_for(shape: Shape, layers: int) -> int:
 class PatchDiscriminator(Discriminator):
     """D: convolutions of kernels of 4, and at the end a number for each patch.
 
-    Those of stride 2 halve the image and double the channels, up to eight times `width`; two of
-    stride 1 follow. Norms and first weights as in model=dcgan.
+    Those of stride 2 halve the image and double the channels, up to eight times as many; two of
+    stride 1 follow. Norms and first weights as in model=dcgan. Its features are those of all
+    patches.
     """
 
     patches: ClassVar[bool] = True
-    width = 0
 
     def __init__(self, shape: Shape, width: int, layers: int, norm_name: str):
         super().__init__()
@@ -57,11 +58,18 @@ class PatchDiscriminator(Discriminator):
             before = out
         self.layers = nn.Sequential(*made)
         self.last = nn.Conv2d(before, 1, 4, 1, 1)
+        self.map = (before, (shape[1] >> halves) - 1, (shape[2] >> halves) - 1)
+        self.width = math.prod(self.map)
         self.apply(init)
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Raw outputs, one a patch, `(N, C, H, W) -> (N, P)`."""
-        out: Tensor = self.last(self.layers(x))
+    def features(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """What the last layer gets to see, `(N, C, H, W) -> (N, width)`."""
+        out: Tensor = self.layers(x)
+        return out.flatten(1)
+
+    def answer(self, h: Tensor, c: Tensor | None = None) -> Tensor:
+        """Raw outputs from features, one a patch, `(N, width) -> (N, P)`."""
+        out: Tensor = self.last(h.unflatten(1, self.map))
         return out.flatten(1)
 
 

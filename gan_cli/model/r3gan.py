@@ -25,7 +25,8 @@ class R3GAN:
     channels, `group` of them in a group. First weights as in Fixup (Zhang et al. 2019, arXiv
     1901.09321): those of f's last layer 0, the others smaller the more blocks there are. Bilinear
     resampling; G begins with a learnt map (4×4 for sizes of a power of two) scaled by a linear
-    function of z, D ends with its mirror image. As theirs, G does not end in a tanh.
+    function of z, D ends with its mirror image. The authors' G ends in no activation, here it is
+    tanh, for images in [-1, 1].
 
     The image is halved (rounding up) until its shorter side is 4 or less. `width` channels stand
     next to it and twice as many after each halving, up to `widest`, with `blocks` at each size.
@@ -123,13 +124,13 @@ class R3GANGenerator(Generator):
         self.last = conv(widths[-1], shape[0], 1.0)
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """Images, `(N, z_dim) -> (N, C, H, W)`."""
+        """Images in [-1, 1], `(N, z_dim) -> (N, C, H, W)`."""
         x: Tensor = self.basis * self.scale(z)[:, :, None, None]
         for change, body, size in zip(self.change, self.body, self.sizes, strict=True):
             changed = change(x)
             x = body(changed if changed.shape[2:] == size else smooth_up(changed, size))
         out: Tensor = self.last(x)
-        return out
+        return out.tanh()
 
 
 class R3GANDiscriminator(Discriminator):

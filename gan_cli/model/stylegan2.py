@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,8 @@ class StyleGAN2:
     network's layers. The authors' G ends in no activation, here it is tanh, for images in
     [-1, 1]. With auxiliary=infogan, mixing=0.
     """
+
+    labels_join_z: ClassVar[bool] = True
 
     z_dim: int = 64
     w_dim: int = 64

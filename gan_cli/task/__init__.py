@@ -63,6 +63,11 @@ class Derived(Protocol):
         ...
 
 
+def answered(task: Task | Derived) -> bool:
+    """Whether a task on images knows the right answers; one without pairs may not."""
+    return bool(getattr(task, "known", True))
+
+
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """A source of samples and image conditions, derived from another source's samples."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from gan_cli import randomness
 from gan_cli.batch import Batch
 from gan_cli.dataset.source import Feed, Resident, Source
+from gan_cli.errors import UserMistake
 from gan_cli.space import Space
 
 
@@ -39,7 +40,7 @@ class Semi:
 
     def space(self, source: Source) -> Space:
         """Samples of the data's shape; ValueError where not so many labels are to be had."""
-        if len(source.classes) < 2 or not isinstance(source, Listed) or source.labels is None:
+        if len(source.classes) < 2 or not isinstance(source, _Listed) or source.labels is None:
             raise ValueError(
                 "it needs labels, and these data have none: dataset=digits, or a folder with one "
                 "sub-folder a class"
@@ -57,7 +58,7 @@ class Semi:
 
     def take(self, source: Source) -> Source:
         """The samples with few of their labels."""
-        assert isinstance(source, Listed)
+        assert isinstance(source, _Listed)
         return _Few(source, self)
 
     def chosen(self, labels: Tensor, classes: int) -> Tensor:
@@ -75,37 +76,27 @@ class Semi:
         return order[first].sort().values
 
 
-class Indexed(Protocol):
-    """Images by number."""
-
-    def __getitem__(self, index: int, /) -> Tensor:
-        """The image of that number, uint8 `(C, H, W)`."""
-        ...
+class _Indexed(Protocol):
+    def __getitem__(self, index: int, /) -> Tensor: ...
 
 
 @runtime_checkable
-class Listed(Source, Protocol):
+class _Listed(Source, Protocol):
     """A source whose images and labels can be asked for by number."""
 
     @property
-    def images(self) -> Indexed:
-        """The images."""
-        ...
+    def images(self) -> _Indexed: ...
 
     @property
-    def labels(self) -> Tensor | None:
-        """Their labels, int64 `(N,)`, or None."""
-        ...
+    def labels(self) -> Tensor | None: ...
 
     @property
-    def mirror(self) -> bool:
-        """Whether half of them are flipped, chosen anew each epoch."""
-        ...
+    def mirror(self) -> bool: ...
 
 
 @dataclass(frozen=True, eq=False)
 class _Few:
-    source: Listed
+    source: _Listed
     task: Semi
 
     @property
@@ -139,7 +130,10 @@ class _Few:
     def open(self, batch_size: int, seed: int, device: torch.device) -> Feed:
         share = math.ceil(self.task.share * batch_size)
         if share >= batch_size:
-            raise ValueError(f"a batch of {batch_size} has no room for both: a larger batch_size")
+            raise UserMistake(
+                f"batch_size={batch_size} has no room for samples with a label and without: "
+                "a larger one, or a smaller task.share"
+            )
         known = self.known().open(share, randomness.mix("labelled", seed), device)
         return _Both(known, self.source.open(batch_size - share, seed, device))
 

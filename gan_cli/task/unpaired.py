@@ -65,6 +65,11 @@ class Unpaired(FromImages):
         if self.of is not None and (self.a is not None or self.b is not None):
             raise ValueError("of makes both kinds from all of the data: leave out a and b")
 
+    @property
+    def known(self) -> bool:
+        """Whether the right answers are: those that `of` makes."""
+        return self.of is not None
+
     def space(self, source: Source) -> Space:
         """Pictures from pictures; ValueError where there are no two kinds."""
         self._parts(source)

@@ -41,7 +41,7 @@ class PathLength:
     those of the layers. Weight, decay and `every` as in the authors' code, which takes half the
     batch, where here it is the whole: it makes the images again, differentiated twice.
 
-    Needs: a G with styles, model=stylegan2; with labels, condition.g=norm.
+    Needs: a G with styles, model=stylegan2.
     Trouble: samples that are all alike: a tenth of the weight. Slow steps: every=8.
     """
 
@@ -67,8 +67,6 @@ class PathLength:
         """A G without styles is refused."""
         if isinstance(G, Styled):
             return None
-        if any(isinstance(module, Styled) for module in G.modules()):
-            return "its G gets the label beside z, and must get it in its styles: condition.g=norm"
         return "it measures how an image follows its style, and this G has none: model=stylegan2"
 
 

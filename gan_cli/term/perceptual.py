@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,18 @@ LAYERS = {"relu1_2": 4, "relu2_2": 9, "relu3_3": 16, "relu4_3": 23}
 
 LEAST = 32
 """Pixels a side, at least, as VGG16 gets to see them: smaller images are enlarged."""
+
+UNREADABLE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    UnpicklingError,
+)
+"""What torch raises for files that are no weights."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the colours that VGG16 was trained on, from 0 to 1."""
@@ -68,8 +81,9 @@ class Perceptual:
             )
         try:
             self.network  # noqa: B018 - read here, so that a wrong file is told before training
-        except (OSError, RuntimeError, ValueError, KeyError, EOFError, TypeError) as error:
-            told = (str(error) or type(error).__name__).splitlines()[0]
+        except UNREADABLE as error:
+            foreign = isinstance(error, UnpicklingError)  # whose text advises to trust it
+            told = "they are none" if foreign else (str(error) or "it is damaged").splitlines()[0]
             return f"the weights of VGG16 can't be read from {self.file}: {told}"
         return None
 

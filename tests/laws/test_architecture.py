@@ -26,7 +26,8 @@ LAYERS = (  # bottom first; imports point down, never up, never across between p
         *("loss", "penalty", "constraint", "augment", "optimizer", "schedule"),
         *("dataset", "model", "term", "auxiliary", "plot", "disk"),
     ),
-    ("player", "container", "record", "rows", "condition", "task", "metric"),
+    ("player", "container", "record", "rows", "condition", "task"),
+    ("warm",),
     ("method", "metric"),
     ("dynamics", "anneal"),
     ("run", "state", "console", "fast", "signals"),
@@ -34,7 +35,7 @@ LAYERS = (  # bottom first; imports point down, never up, never across between p
     ("generators", "session"),
     ("sampler",),
     ("toy", "answers", "wish"),
-    ("show", "draw", "reply"),
+    ("show", "draw", "reply", "neighbours_report"),
     ("train", "sample"),
     ("laws", "lab"),
     ("cli",),
@@ -45,6 +46,7 @@ PAPERS = {
     *("prior", "condition", "auxiliary", "task"),
     *("model", "player", "method", "dynamics"),
 }  # fmt: skip
+PIECES = {"gan_cli.method.mixture": {"sklearn", "threadpoolctl"}}  # what a piece is made of
 CITED = {"loss", "penalty", "constraint", "augment", "dynamics"} | {
     *("prior", "condition", "auxiliary", "task", "term", "method"),
 }  # fmt: skip
@@ -121,7 +123,8 @@ def libraries_have_one_home(module: Module) -> Wrong:
             if within(target, library) and module.part not in homes:
                 yield line, f"imports {library}: {' and '.join(homes) or 'no module'} may"
         top = target.split(".")[0]
-        if module.part in PAPERS and top not in {"gan_cli", "torch", *sys.stdlib_module_names}:
+        known = {"gan_cli", "torch", *sys.stdlib_module_names} | PIECES.get(module.name, set())
+        if module.part in PAPERS and top not in known:
             yield line, f"imports {top}: from method down, torch alone is enough for a notebook"
 
 

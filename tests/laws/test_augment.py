@@ -14,7 +14,8 @@ from gan_cli.augment.ada import ADA
 from gan_cli.augment.diffaugment import DiffAugment
 from gan_cli.augment.instance_noise import InstanceNoise
 from gan_cli.augment.pipeline import Pipeline
-from gan_cli.augment.transforms import WORDS, recolored, resampled, transformed
+from gan_cli.augment.transforms import WORDS, Draws, recolored, resampled, transformed
+from gan_cli.augment.transforms import composed as composed_maps
 from gan_cli.batch import Batch
 from gan_cli.randomness import reseed
 from tests.conftest import entries
@@ -248,6 +249,8 @@ def test_a_box_of_half_a_side_is_cut_out(side):
 
 # The transformations, by hand.
 
+ONE = torch.zeros(1, 1, 4, 4)
+
 
 def placed(*rows: tuple[float, float, float], n: int = 1) -> torch.Tensor:
     return torch.tensor([[*rows, (0.0, 0.0, 1.0)]]).repeat(n, 1, 1)
@@ -278,6 +281,13 @@ def test_between_pixels_it_agrees_with_the_grid_sampling_of_torch(shape):
     grid = affine_grid(relative, list(x.shape), align_corners=False)
     wanted = grid_sample(x, grid, padding_mode="reflection", align_corners=False)
     assert torch.allclose(resampled(x, theta), wanted, atol=2e-5)
+
+
+def test_maps_are_composed_in_the_order_in_which_things_happen():
+    """An image that is scaled and then moved: its places are moved back first."""
+    moved, scaled = placed((1, 0, 3), (0, 1, 0)), placed((2, 0, 0), (0, 2, 0))
+    found = composed_maps([lambda draws: scaled, lambda draws: moved], Draws(ONE, 0), 3)
+    assert found @ torch.tensor([1.0, 1.0, 1.0]) == pytest.approx(torch.tensor([[8.0, 2.0, 1.0]]))
 
 
 def one(word: str, n: int, channels: int = 3, p: float = 1.0) -> torch.Tensor:

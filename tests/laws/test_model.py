@@ -2,68 +2,251 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor, nn
 
 from gan_cli import build
+from gan_cli.constraint.spectral import Spectral
 from gan_cli.errors import UserMistake
-from gan_cli.model import IMAGE_NORMS, VECTOR_NORMS
+from gan_cli.model import (
+    IMAGE_NORMS,
+    VECTOR_NORMS,
+    Classed,
+    Discriminator,
+    Generator,
+    Translates,
+    has_features,
+)
+from gan_cli.model.conditional_norm import ConditionalBatchNorm2d
 from gan_cli.model.packed import Packed
 from gan_cli.model.stddev import MinibatchStd
 from tests.conftest import entries
 from tests.games import composed
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (2, 13, 40), (4, 33, 17), (3, 4, 5)]
+NARROW = {"width": 8, "g_width": 8, "d_width": 8, "w_dim": 8, "widest": 16, "most": 16, "code": 8}
+CLASSES = 3
 
 
-def model(name: str, *overrides: str):
-    return build.parts(composed(f"model={name}", "model.width=8", *overrides)).model
+def model(name: str, *overrides: str) -> Any:
+    """The family, with few channels unless told otherwise."""
+    made = build.parts(composed(f"model={name}", *overrides)).model
+    named = {override.partition("=")[0].removeprefix("model.") for override in overrides}
+    fields = {field.name for field in dataclasses.fields(made)}
+    return dataclasses.replace(made, **{k: NARROW[k] for k in NARROW.keys() & fields - named})
+
+
+def plays(name: str) -> bool:
+    """Whether the family has a D, without which there is no game."""
+    try:
+        model(name).discriminator((1, 28, 28))
+    except ValueError:
+        return False
+    return True
+
+
+MODELS = [name for name in entries("model") if plays(name)]
+
+
+def has(made: Any, field: str) -> bool:
+    """Whether the family has such a setting."""
+    return field in {each.name for each in dataclasses.fields(made)}
+
+
+def drawing(made: Any, shape: tuple[int, ...], n: int = 3) -> tuple[Generator, Tensor, Any]:
+    """A G of the family, codes, and the images it is given if it makes images from images."""
+    given = isinstance(made, Translates)
+    G = made.translator(shape, shape) if given else made.generator(shape)
+    return G, torch.randn(n, G.z_dim), torch.randn(n, *shape).tanh() if given else None
+
+
+def stirred(net: nn.Module) -> nn.Module:
+    """The network in float64 some way from its start, where some weights are 0 for a while."""
+    net = net.double()
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+    return net
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", entries("model"))
+@pytest.mark.parametrize("name", MODELS)
 def test_any_size_that_makes_sense(name, shape):
+    """And what is too small for a family is refused with what to type."""
     made = model(name)
-    G, D = made.generator(shape), made.discriminator(shape)
-    x = G(torch.randn(3, G.z_dim), None)
+    try:
+        G, z, c = drawing(made, shape)
+    except ValueError as refusal:
+        assert min(shape[1:]) < 8
+        assert "model=" in str(refusal)
+        return
+    D = made.discriminator(shape)
+    x = G(z, c)
     assert x.shape == (3, *shape)
     assert x.abs().max() <= 1
-    assert D(x, None).shape == (3,)
+    assert x.flatten(1).std(1).min() > 1e-3
+    out = D(x, None)
+    assert len(out) == 3
+    assert out.dim() == 1 + getattr(D, "patches", False)  # of patches, a number for each
 
 
-@pytest.mark.parametrize("name", entries("model"))
+@pytest.mark.parametrize("name", MODELS)
 def test_every_weight_matters(name):
-    """No parameter of either player is without a gradient."""
-    made = model(name)
-    G, D = made.generator((1, 28, 28)), made.discriminator((1, 28, 28))
-    out = D(G(torch.randn(4, G.z_dim), None), None)
-    weights = [*G.parameters(), *D.parameters()]
-    gradients = torch.autograd.grad(out.square().sum(), weights)
-    assert all(g.abs().sum() > 0 for g in gradients)
-
-
-def norms(name: str) -> list[str]:
-    return list(VECTOR_NORMS if name.startswith("mlp") else IMAGE_NORMS)
-
-
-CHOICES = [(name, norm) for name in entries("model") for norm in norms(name)]
-
-
-@pytest.mark.parametrize(("name", "norm"), CHOICES)
-def test_only_batch_norm_lets_samples_see_each_other(name, norm):
-    """The output on a sample does not depend on its batch, unless D has batch norm."""
+    """No parameter of either player is without a gradient; and they are as good in float64."""
     torch.manual_seed(0)
-    D = model(name, f"model.d_norm={norm}").discriminator((1, 28, 28))
-    x = torch.randn(6, 1, 28, 28)
-    assert D(x, None).std() > 1e-3  # it does see each sample
-    together, apart = D(x, None)[:2], D(torch.cat([x[:2], 3 * x[2:]]), None)[:2]
-    assert torch.allclose(together, apart, atol=1e-5) == (norm != "batch")
+    made = model(name)
+    G, z, c = drawing(made, (1, 28, 28), 4)
+    stirred(G), stirred(D := made.discriminator((1, 28, 28)))
+    out = D(G(z.double(), None if c is None else c.double()), None)
+    assert out.dtype == torch.float64
+    weights = {
+        f"{n}.{k}": p for n, net in {"G": G, "D": D}.items() for k, p in net.named_parameters()
+    }
+    gradients = torch.autograd.grad(out.square().sum(), list(weights.values()))
+    idle = [name for name, g in zip(weights, gradients, strict=True) if g.abs().max() < 1e-9]
+    assert not idle
 
 
-@pytest.mark.parametrize("name", entries("model"))
+@pytest.mark.parametrize("name", MODELS)
+def test_the_last_layer_of_d_is_by_itself(name):
+    """D(x) is its answer to its features, of which there are as many as it says."""
+    D = model(name).discriminator((1, 28, 28)).eval()
+    x = torch.randn(4, 1, 28, 28)
+    if not has_features(D):
+        return
+    assert isinstance(D, Discriminator)
+    h = D.features(x)
+    assert h.shape == (4, D.width)
+    assert torch.equal(D.answer(h), D(x))
+    assert not torch.equal(D.answer(h + 1), D(x))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_only_batch_norm_lets_samples_see_each_other(name):
+    """The output on a sample does not depend on its batch, unless D has batch norm."""
+    made = model(name)
+    if has(made, "minibatch_std"):
+        made = dataclasses.replace(made, minibatch_std=0)
+    for norm in {*IMAGE_NORMS, *VECTOR_NORMS} if has(made, "d_norm") else {"none"}:
+        torch.manual_seed(0)
+        try:
+            kind = dataclasses.replace(made, d_norm=norm) if has(made, "d_norm") else made
+        except ValueError:
+            continue
+        D = kind.discriminator((1, 28, 28)).double()
+        x = torch.randn(6, 1, 28, 28).double()
+        assert D(x, None).std() > 1e-4, norm  # it does see each sample
+        together, apart = D(x, None)[:2], D(torch.cat([x[:2], 3 * x[2:]]), None)[:2]
+        assert torch.allclose(together, apart, rtol=1e-9) == (norm != "batch"), norm
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_trained_g_makes_each_sample_by_itself(name):
+    """In evaluation mode a sample is a function of its own code and condition."""
+    torch.manual_seed(0)
+    made = model(name)
+    G, z, c = drawing(made, (1, 8, 8), 6)
+    G(z, c)  # so that its running statistics are not those it was born with
+    G = G.double().eval()
+    z, c = z.double(), None if c is None else c.double()
+    alone = torch.cat([G(z[i : i + 1], None if c is None else c[i : i + 1]) for i in range(6)])
+    assert torch.allclose(G(z, c), alone, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if has(model(name), "d_norm")])
 def test_an_unknown_norm_is_refused_with_the_choices(name):
     with pytest.raises(Exception, match="d_norm is one of batch, .*not btach"):
         model(name, "model.d_norm=btach")
+
+
+# Labels.
+
+
+def told(name: str, **settings: Any) -> Generator | None:
+    """A G of the family that hears of labels by itself, if it can."""
+    made = model(name)
+    fits = all(has(made, field) for field in settings)
+    if not isinstance(made, Classed) or not fits:
+        return None
+    return dataclasses.replace(made, **settings).classed((1, 8, 8), CLASSES)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_g_that_hears_of_labels_makes_something_else_of_each(name):
+    torch.manual_seed(0)
+    if (G := told(name)) is None:
+        return
+    stirred(G).eval()
+    z = torch.randn(1, G.z_dim).double().expand(CLASSES, -1)
+    x = G(z, torch.arange(CLASSES))
+    assert x.shape == (CLASSES, 1, 8, 8)
+    assert (x[0] - x[1]).abs().max() > 1e-3
+    assert (x[1] - x[2]).abs().max() > 1e-3
+    again = G(z.roll(1, 0), torch.arange(CLASSES).roll(1, 0)).roll(-1, 0)
+    assert torch.allclose(again, x)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_labels_in_norms_are_told_there_and_nowhere_else(name):
+    """With the same scale and shift for each class, the label means nothing."""
+    torch.manual_seed(0)
+    G = told(name)
+    norms = [m for m in G.modules() if isinstance(m, ConditionalBatchNorm2d)] if G else []
+    if G is None or not norms:
+        return
+    stirred(G).eval()
+    with torch.no_grad():
+        for norm in norms:
+            norm.weight.copy_(norm.weight[:1].expand_as(norm.weight))
+            norm.bias.copy_(norm.bias[:1].expand_as(norm.bias))
+    z = torch.randn(1, G.z_dim).double().expand(CLASSES, -1)
+    x = G(z, torch.arange(CLASSES))
+    assert torch.allclose(x[:1].expand_as(x), x)
+    others = [p for p in G.parameters() if p.dim() == 2 and p.shape[0] == CLASSES]
+    assert len(others) == 2 * len(norms)  # nothing else has one of each class
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("norm", ["group", "none"])
+def test_labels_need_batch_norms_to_go_into(name, norm):
+    try:
+        G = told(name, g_norm=norm)
+    except ValueError as refusal:
+        assert "model.g_norm=batch" in str(refusal)
+        assert "condition.g=concat" in str(refusal)
+    else:
+        assert G is None
+
+
+# Constraints.
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_spectral_norm_bounds_each_layer_or_is_refused(name):
+    torch.manual_seed(0)
+    made = model(name, "critic_norm=none")
+    D = made.discriminator((1, 8, 8))
+    if Spectral().refuses(D):
+        return
+    stirred(Spectral(iterations=20).wrap(D))
+    layers = [m for m in D.modules() if hasattr(m, "parametrizations")]
+    x = torch.randn(2, 1, 8, 8).double()
+    for _ in range(10):
+        out = D(x, None)
+    assert layers
+    assert out.isfinite().all()
+    D.eval()
+    for layer in layers:
+        outputs = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
+        values = torch.linalg.svdvals(layer.weight.detach().movedim(outputs, 0).flatten(1))
+        assert float(values[0]) == pytest.approx(1, abs=1e-2)
+
+
+# The families.
 
 
 def test_mlp_makes_points():

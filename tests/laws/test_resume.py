@@ -36,8 +36,18 @@ GAMES = (
         "ema.half_life=0",
         "accumulate=2 clip_grad=0.1",
         "schedule=cosine schedule.warmup=0.5",
+        "method=autoencoder accumulate=2",
+        "method=autoencoder dataset=ring",
+        "method=vae +anneal.to.method.beta=4.0",
+        "method=vae task=label model=mlp ema.half_life=0",
+        "method=vae_gaussian dataset=ring",
+        "method=mixture",
+        "method=mixture dataset=moons model.covariance=diag method.points=500",
+        "method=mixture_gradient",
+        "method=mixture_gradient dataset=ring optimizer=sgd",
     ]
 )
+DCGAN, MIXTURE = "dcgan", "mixture"
 SMALL = ["steps=20", "batch_size=8", "log_every=7", "sample_every=9", "checkpoint_every=50"]
 
 
@@ -46,8 +56,9 @@ def run(tmp_path: Path, name: str, game: str, monkeypatch, stop_at: int | None =
     directory = tmp_path / name
     overrides = [*game.split(), *SMALL, f"run_dir={directory}"]
     config = composed(*overrides)
-    config["model"]["width"] = 4 if "dcgan" in config["model"]["_target_"] else 16
-    choices = {"model": "dcgan" if "dcgan" in config["model"]["_target_"] else "mlp"}
+    family = config["model"]["_target_"].split(".")[-2]
+    config["model"] |= {} if family == MIXTURE else {"width": 4 if family == DCGAN else 16}
+    choices = {"model": family}
     with monkeypatch.context() as patch:
         if stop_at is not None:
             pace = train._pace
