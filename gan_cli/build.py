@@ -14,9 +14,10 @@ from typing import Any
 
 from hydra import compose as compose_job
 from hydra import initialize_config_dir
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli.anneal import Anneal
 from gan_cli.augment import Augment
@@ -69,9 +70,16 @@ class Parts:
 
 
 def compose(*overrides: str) -> Config:
-    """The configuration that `gan train` has under these overrides, resolved, as a plain dict."""
-    with initialize_config_dir(str(directory()), version_base=None):
-        config = compose_job("train", overrides=list(overrides))
+    """The configuration that `gan train` has under these overrides, resolved, as a plain dict.
+
+    UserMistake when they can't be composed.
+    """
+    try:
+        with initialize_config_dir(str(directory()), version_base=None):
+            config = compose_job("train", overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        said = " ".join(str(error).partition("Config search path")[0].split())
+        raise UserMistake(said.removeprefix("In 'train': ")) from error
     plain: Config = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return plain
 

@@ -8,9 +8,13 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from gan_cli.errors import UserMistake
+
+if TYPE_CHECKING:
+    from gan_cli.sampler import Sampler
+    from gan_cli.wish import Wish
 
 _OUT = (
     "FILE.png: one picture. FILE.npz: an array, of uint8 images (N, H, W, C) or of points. "
@@ -18,6 +22,10 @@ _OUT = (
 )
 
 _CLASSES = "of which classes, by name or number: 3, 0-9 or cat,dog; a row of each"
+
+_NEIGHBOURS = "beside each sample the images of this data set that are nearest to it"
+
+_SWEEP = "a row for each value of the K-th code, from 0 on, all else alike along a column"
 
 _FROM = "whole images, of which the inputs are made, and which are the truth beside the answers"
 
@@ -29,9 +37,7 @@ def main(args: list[str]) -> int:
         raise UserMistake(f"which generator? gan sample --ckpt {_suggestion()}")
     from torch import OutOfMemoryError
 
-    from gan_cli.draw import draw
     from gan_cli.fast import pick_device
-    from gan_cli.reply import reply
     from gan_cli.sampler import Sampler
     from gan_cli.wish import Wish
 
@@ -64,11 +70,63 @@ def main(args: list[str]) -> int:
         for i, path in enumerate(asked.against)
     }
     try:
-        told = reply(wish, sampler, others) if sampler.space.given else draw(wish, sampler)
+        told = _drawn(asked, wish, sampler, others)
     except OutOfMemoryError as error:
         raise UserMistake(f"out of memory on {device}: a --batch below {wish.batch}") from error
     sys.stdout.write(f"{told}\n")
     return 0
+
+
+def _drawn(
+    asked: argparse.Namespace, wish: Wish, sampler: Sampler, others: dict[str, Sampler]
+) -> str:
+    """Write what is asked for, and say what it is."""
+    from gan_cli.draw import draw
+    from gan_cli.reply import reply
+
+    if asked.sweep is not None:
+        return _sweep(wish, sampler, asked.sweep)
+    if asked.neighbours:
+        return _neighbours(wish, sampler, asked.neighbours)
+    return reply(wish, sampler, others) if sampler.space.given else draw(wish, sampler)
+
+
+def _sweep(wish: Wish, sampler: Sampler, code: int) -> str:
+    """What one number of z does, as a picture: a row for each of its values."""
+    from gan_cli.plot.grid import check_channels, grid, png
+    from gan_cli.sweep import rows
+    from gan_cli.wish import about, place, put
+
+    if len(sampler.space.shape) != 3 or sampler.space.given:
+        raise UserMistake("--sweep is for generators that make images of codes alone")
+    check_channels(sampler.space.shape[0])
+    columns = wish.grid[1] if wish.grid else 10
+    picture = grid(rows(sampler, code, columns, wish.seed), columns, wish.scale)
+    out = place(wish, sampler, ".png", f"-sweep{code}")
+    put(out, png(picture, about(wish, sampler)))
+    return f"{out}: code {code} from row to row, {columns} columns"
+
+
+def _neighbours(wish: Wish, sampler: Sampler, words: list[str]) -> str:
+    """The nearest training images of samples, as a picture; and whether they were learnt by heart.
+
+    `words` name the data set, as `gan train` takes them.
+    """
+    from gan_cli import build
+    from gan_cli.dataset.halves import held_out
+    from gan_cli.neighbours_report import draw
+    from gan_cli.plot.grid import png
+    from gan_cli.wish import about, place, put
+
+    if not all(re.match(r"dataset(\.\w+)?=", word) for word in words):
+        raise UserMistake("--neighbours dataset=NAME [dataset.KEY=VALUE]: the data it learnt from")
+    dataset = build.parts(build.compose(*words)).dataset
+    n = wish.n or 64
+    samples = sampler.sample(n, wish.seed, wish.batch)
+    picture, told = draw(samples, dataset.load(), held_out(dataset))
+    out = place(wish, sampler, ".png", "-neighbours")
+    put(out, png(picture, about(wish, sampler)))
+    return f"{out}: {n} samples and their neighbours\n{told}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -94,6 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--from", type=Path, metavar="PATH", help=_FROM)
     add("--draws", type=_whole(1), default=1, metavar="K", help="answers to each input (1)")
     add("--against", action="append", default=[], metavar="CKPT", help="another's answers beside")
+    add("--sweep", type=_whole(0), metavar="K", help=_SWEEP)
+    add("--neighbours", nargs="+", metavar="dataset=NAME", help=_NEIGHBOURS)
     add("--truncation", type=_share, metavar="PSI", help="0 to 1: nearer to the average sample")
     add("--seed", type=_whole(0), default=0, metavar="S", help="of the latent codes (0)")
     add("--out", type=Path, metavar="PATH", help=_OUT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 from gan_cli.anneal import Course
 from gan_cli.batch import Batch
 from gan_cli.build import Config, Parts
+from gan_cli.dataset.halves import held_out
 from gan_cli.dataset.source import Feed, Source
 from gan_cli.dynamics import Dynamics
 from gan_cli.dynamics.alternating import Alternating
@@ -26,9 +26,6 @@ from gan_cli.randomness import reseed
 from gan_cli.schedule import Schedule
 from gan_cli.space import Space
 from gan_cli.task import Derived, Pairs, answered
-
-HALVES = frozenset({"train"})
-"""Splits of a data set beside which there is a test split."""
 
 EXAMPLES = 64
 """Pairs that answers are measured on during training."""
@@ -109,9 +106,7 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
 
 def _examples(parts: Parts, data: Source, seed: int) -> Batch:
     """Pairs that nobody learns from, where the data set has a test split, else of those known."""
-    dataset = parts.dataset
-    if getattr(dataset, "split", None) in HALVES:
-        data = dataclasses.replace(dataset, split="test").load()
+    data = held_out(parts.dataset) or data
     task, source = parts.task, parts.task.take(data)
     if isinstance(task, Derived) and answered(task) and not parts.task.space(data).paired:
         source = Pairs(data, task)  # what it learns from tells no answers, but it knows them

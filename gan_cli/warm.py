@@ -84,9 +84,9 @@ class _File:
                 )
             self.notes.append(f"{self.path} holds no {name}, which starts anew")
             return own, own
-        self.taken += [n for n, t in ((name, raw), (f"the average of {name}", averaged)) if t]
         net = self._fitted(f"{name}/", own, raw) if raw else None
         average = self._fitted(f"{name}_ema/", own, averaged) if averaged else net
+        self.taken += [n for n, t in ((name, raw), (f"the average of {name}", averaged)) if t]
         assert average is not None
         return net or average, average
 
@@ -133,7 +133,8 @@ class _File:
         return axis if apart and own.shape[axis] >= self.here else None
 
     def _mistake(self, what: str) -> UserMistake:
+        alone = ", or its generator.safetensors to take G alone" if self.taken else ""
         return UserMistake(
-            f"init_from: {self.path} is of other networks than this run's: {what}; the same model "
-            "and settings as there, or its generator.safetensors to take G alone"
+            f"init_from: {self.path} is of other networks than this run's: {what}; "
+            f"the same model and settings as there{alone}"
         )

@@ -138,6 +138,7 @@ def test_other_networks_are_refused_by_the_tensor_that_differs(other):
     with pytest.raises(UserMistake, match=said) as refusal:
         warm.start(mine, saved(players(*overrides)), HERE, 0)
     assert "there/run is of other networks" in str(refusal.value)
+    assert ("to take G alone" in str(refusal.value)) == (other == "constraint")
     assert "\n" not in str(refusal.value)
     after = {k: v for name, p in mine.items() for k, v in p.state(name).items()}
     assert all(torch.equal(before[k], v) for k, v in after.items())  # all or nothing

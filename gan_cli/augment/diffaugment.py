@@ -22,8 +22,9 @@ class DiffAugment:
     share `cutout` of each side, its middle anywhere in the image). What comes in at a side and
     what is cut out is `fill`: 0, mid-grey, in the authors' code.
 
-    Needs: images. Drawings on black may be moved without a grey edge by augment.fill=-1.0. Nothing
-    is mirrored: where mirrored samples are real, dataset.mirror=true.
+    Needs: images, and convolutions: with model=mlp G loses sight of what is moved. Drawings on
+    black may be moved without a grey edge by augment.fill=-1.0. Nothing is mirrored: where mirrored
+    samples are real, dataset.mirror=true.
 
     Trouble: on many data it costs a little; G that paints boxes or grey edges has lost to D for
     another reason: augment.policy=[color,translation]. D/real and D/fake part all the same on few

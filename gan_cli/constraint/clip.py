@@ -42,7 +42,7 @@ class Clip:
             parameter.clamp_(-self.bound, self.bound)
 
     def refuses(self, D: nn.Module) -> str | None:
-        """Weights that are scaled where they are used are refused; batch norm the paper clips too."""
+        """Weights that are scaled where they are used are refused; batch norm the paper clips."""
         if any(getattr(module, "scales_weights", False) for module in D.modules()):
             return (
                 "D scales its weights by itself, and a box made for others leaves next to nothing "

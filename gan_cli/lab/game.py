@@ -51,11 +51,11 @@ def game(*overrides: str, model: Networks, data: Distribution, seed: int = 0) ->
 
 def play(game: Session, seed: int = 0) -> Iterator[int]:
     """Train, and stop for a look after each step: yields the steps done, from 1 on."""
-    per_step = game.game.batches_per_step
+    per_step = game.method.batches_per_step
     for step in range(game.steps):
         _begin(game, seed, step)
         numbers = range(step * per_step, (step + 1) * per_step)
-        game.dynamics.step(game.game, (game.feed(i) for i in numbers), step)
+        game.step((game.feed(i) for i in numbers), step)
         yield step + 1
 
 
@@ -71,5 +71,5 @@ def _begin(game: Session, seed: int, step: int) -> None:
     reseed(seed, step)
     game.course(step / game.steps)
     factor = game.schedule(step / game.steps)
-    for player in game.game.players.values():
+    for player in game.method.players.values():
         player.pace(factor)

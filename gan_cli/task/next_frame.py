@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,19 +11,10 @@ from torch import Tensor
 from gan_cli.batch import Batch
 from gan_cli.dataset.source import moved
 from gan_cli.space import Shape
-from gan_cli.task.pictures import FromImages, abreast, check_picture, stacked
+from gan_cli.task.pictures import FromImages, Futures, abreast, check_picture, stacked
 
 BACKGROUND = -1.0
 """What is behind the picture that moves."""
-
-
-class Futures(NamedTuple):
-    """The frames given `(N, past·C, H, W)`, and the next, straight on, left or right, `(N, …)`."""
-
-    c: Tensor
-    straight: Tensor
-    left: Tensor
-    right: Tensor
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,6 +46,15 @@ class FromImages(ABC):
     def read(self, x: Tensor) -> Tensor:
         """The pictures, which are conditions already, `(N, C, H, W)`."""
         return x
+
+
+class Futures(NamedTuple):
+    """The frames given `(N, past·C, H, W)`, and the next, straight on, left or right, `(N, …)`."""
+
+    c: Tensor
+    straight: Tensor
+    left: Tensor
+    right: Tensor
 
 
 def check_picture(shape: Shape) -> None:

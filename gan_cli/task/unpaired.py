@@ -77,7 +77,7 @@ class Unpaired(FromImages):
 
     def take(self, source: Source) -> Source:
         """Batches of both kinds."""
-        return TwoKinds(self, *self._parts(source))
+        return _TwoKinds(self, *self._parts(source))
 
     def shapes(self, shape: Shape) -> tuple[Shape, Shape]:
         """The image's, twice; of edges, one channel from it."""
@@ -131,7 +131,7 @@ def _number(classes: tuple[str, ...], key: str, named: str | int | None) -> int 
 
 
 @dataclass(frozen=True, eq=False)
-class TwoKinds:
+class _TwoKinds:
     """A source whose batches are x of one source, changed, and c of another, side by side."""
 
     task: Unpaired
@@ -171,7 +171,7 @@ class TwoKinds:
 
 
 class _Both:
-    def __init__(self, kinds: TwoKinds, batch_size: int, seed: int, device: torch.device):
+    def __init__(self, kinds: _TwoKinds, batch_size: int, seed: int, device: torch.device):
         self._change = KINDS[kinds.task.of]
         self._a = kinds.a.open(batch_size, mix("unpaired", seed), device)
         self._b = kinds.b.open(batch_size, seed, device)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from gan_cli.model import Discriminator, has_features
 from gan_cli.space import Space
 from gan_cli.term import Played, check_weight
+
+
+class _Featured(Protocol):
+    width: int
+
+    def features(self, x: Tensor, c: Tensor | None = None) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class FeatureMatching:
 
     def __call__(self, played: Played) -> Tensor:
         """What each sample costs, `(N,)`; without a right answer, each the same."""
-        D, real, fake = cast(Discriminator, played.D), played.real, played.fake
+        D, real, fake = cast(_Featured, played.D), played.real, played.fake
         with torch.no_grad():
             wanted = D.features(real.x, real.c).float()
         found = D.features(fake.x, fake.c).float()
@@ -48,6 +53,6 @@ class FeatureMatching:
         """No D, or one without features."""
         if D is None:
             return "it needs D's features, and here is no D: method=gan, or term=l1"
-        if not has_features(D):
+        if not getattr(D, "width", 0):  # what heads are attached to
             return "it needs D's features, and this D has none: model=dcgan (or unet) and pack=1"
         return None

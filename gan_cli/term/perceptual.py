@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -21,17 +21,8 @@ LAYERS = {"relu1_2": 4, "relu2_2": 9, "relu3_3": 16, "relu4_3": 23}
 LEAST = 32
 """Pixels a side, at least, as VGG16 gets to see them: smaller images are enlarged."""
 
-UNREADABLE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    LookupError,
-    EOFError,
-    TypeError,
-    AttributeError,
-    UnpicklingError,
-)
-"""What torch raises for files that are no weights."""
+SHA256 = "397923af"
+"""How the digest of torchvision's file begins, by which it is known."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the colours that VGG16 was trained on, from 0 to 1."""
@@ -42,8 +33,8 @@ class Perceptual:
     """The mean of (φ(x) - φ(G(z, c)))² over the features φ of VGG16, times `weight`.
 
     Johnson et al. 2016, arXiv 1603.08155, equation 2, at their layer relu2_2; Ledig et al. 2016,
-    arXiv 1609.04802, equation 5. `weights` is a file of VGG16's (torchvision's vgg16-397923af.pth);
-    without one, torchvision's cache is looked into, and only with `download` is it filled.
+    arXiv 1609.04802, equation 5. `weights` is torchvision's file, vgg16-397923af.pth; without
+    it torchvision's cache is looked into, and filled only with `download`.
 
     Needs: a task with a right answer, VGG16's weights (528 MB), and time: it is a large network.
     Trouble: a pattern of fine dots: term=[l1,perceptual] with more weight on l1.
@@ -79,12 +70,10 @@ class Perceptual:
                 f"there are no weights of VGG16 at {self.file}: term.perceptual.weights=FILE, or "
                 "term.perceptual.download=true (528 MB, once), or term=l1"
             )
-        try:
-            self.network  # noqa: B018 - read here, so that a wrong file is told before training
-        except UNREADABLE as error:
-            foreign = isinstance(error, UnpicklingError)  # whose text advises to trust it
-            told = "they are none" if foreign else (str(error) or "it is damaged").splitlines()[0]
-            return f"the weights of VGG16 can't be read from {self.file}: {told}"
+        if self.file.is_file() and not _digest(self.file).startswith(SHA256):
+            return (
+                f"{self.file} is not torchvision's {Path(_WEIGHTS.url).name}: another, or damaged"
+            )
         return None
 
     @property
@@ -100,7 +89,7 @@ class Perceptual:
 
     @cached_property
     def network(self) -> nn.Module:
-        """VGG16 up to the layer, frozen; RuntimeError and others for a file that is none of it."""
+        """VGG16 up to the layer, frozen."""
         state = torch.hub.load_state_dict_from_url(  # reads the file; fetches it if there is none
             _WEIGHTS.url,
             model_dir=str(self.file.parent),
@@ -111,14 +100,17 @@ class Perceptual:
         )
         with torch.device("meta"):
             features = vgg16().features[: LAYERS[self.layer]]
-        wanted = {f"features.{name}": name for name in features.state_dict()}
-        if missing := wanted.keys() - state.keys():
-            raise ValueError(f"it has no {min(missing)}")
-        features.load_state_dict({n: state[key] for key, n in wanted.items()}, assign=True)
+        mine = {name: state[f"features.{name}"] for name in features.state_dict()}
+        features.load_state_dict(mine, assign=True)
         return features.requires_grad_(False).eval()
 
 
 _WEIGHTS = VGG16_Weights.IMAGENET1K_V1
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _as_vgg_sees(x: Tensor) -> Tensor:

@@ -18,7 +18,6 @@ CHOICES = [
     *(f"experiment={name}" for name in entries("experiment")),
     *(f"dataset={name}" for name in entries("dataset") if name not in DOWNLOADED),
     *(f"{group}={name}" for group in GROUPS for name in entries(group) if name != "mixture"),
-    *(f"method={name}" for name in entries("method") if name != "regression"),
 ]
 
 
