@@ -135,7 +135,8 @@ def _checked(part: Any, attribute: str, put: Put) -> Put:
 def _setters(method: Method) -> dict[str, Put]:
     """How the numbers of the players are set."""
     players = method.players
-    apart = {"D"} if "D" in players and players["D"].recipe.d_lr is not None else set[str]()
+    judges = players.keys() & {"D", "D_A"}
+    apart = {name for name in judges if players[name].recipe.d_lr is not None}
     together = set(players) - apart
     setters: dict[str, Put] = {
         "optimizer.lr": lambda value: _rate(method, together, value),

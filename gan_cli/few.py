@@ -14,22 +14,26 @@ AT_ONCE = 500
 
 
 @torch.no_grad()
-def accuracy(D: nn.Module, head: str, held: Source, device: torch.device) -> float:
-    """The share of labelled samples whose class is the largest logit of a head of D's.
+def accuracies(D: nn.Module, held: Source, device: torch.device) -> dict[str, float]:
+    """The share of labelled samples that D names right, for each head that names their classes.
 
-    Every sample counts once; the classes are the first numbers of the head's guess. Raises
-    ValueError for a source that never ends, or that has no labels.
+    Every sample counts once. Raises ValueError for samples that never end, or have no labels.
     """
-    if not isinstance(D, Headed) or held.length is None or not held.classes:
-        raise ValueError("it takes a D with a head, and samples that end and have labels")
-    feed = held.open(min(AT_ONCE, held.length), 0, device)
-    right, left = 0.0, held.length
+    if held.length is None or not held.classes:
+        raise ValueError("it takes samples that end and have labels")
+    if not isinstance(D, Headed):
+        return {}
+    classes, left = len(held.classes), held.length
+    heads = [name for name, head in D.heads.items() if head.out_features == classes]
+    right = dict.fromkeys(heads, 0)
+    feed = held.open(min(AT_ONCE, left), 0, device)
     with evaluating(D):
         for number in range(-(-held.length // AT_ONCE)):
             batch = feed(number)
             x, c = batch.x[:left], batch.c
             assert c is not None
-            guess = D.both(x, None)[1][head][:, : len(held.classes)]
-            right += float((guess.argmax(1) == c[:left]).sum())
+            guesses = D.both(x, None)[1]
+            for name in heads:
+                right[name] += int((guesses[name].argmax(1) == c[: len(x)]).sum())
             left -= len(x)
-    return right / held.length
+    return {name: count / held.length for name, count in right.items()}

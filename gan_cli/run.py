@@ -113,7 +113,7 @@ class Run:
                     lock, aside = _move_aside(directory, lock)
                     notes.append(f"moved the earlier run to {aside}")
                 stored = _enter(directory)
-                changes = _compare(directory, stored, config)
+                changes = _compare(directory, stored, config, overrides)
                 run = cls(directory, lock, notes, changes)
                 run._write(stored, Record.make(config, choices, overrides, argv))
             except BaseException:
@@ -253,16 +253,39 @@ def _without_data_root(config: dict[str, Any]) -> dict[str, Any]:
     return values | below
 
 
-def _compare(directory: Path, stored: Record | None, config: dict[str, Any]) -> list[str]:
+def _compare(
+    directory: Path, stored: Record | None, config: dict[str, Any], overrides: list[str]
+) -> list[str]:
     """The allowed differences; any other is refused."""
     if stored is None:
         return []
-    changed = differences(_without_data_root(stored.config), _without_data_root(config))
-    refused = [text for key, text in changed.items() if not may_change(key)]
+    before, now = _without_data_root(stored.config), _without_data_root(config)
+    typed = {key_of(override) for override in overrides}
+    changed = differences(before, now)
+    refused = [
+        text
+        for key, text in changed.items()
+        if not may_change(key) and not _newer(key, before, now, typed)
+    ]
     if refused:
         raise UserMistake(
             "\n  ".join([f"{directory} holds a run with other settings:", *refused])
             + "\nstart over with fresh=true (the earlier run is moved aside), or keep both with"
             " run_dir=DIR"
         )
-    return [text for key, text in changed.items() if key not in CONTROL]
+    return [
+        text
+        for key, text in changed.items()
+        if key not in CONTROL and not _newer(key, before, now, typed)
+    ]
+
+
+def _newer(key: str, before: dict[str, Any], now: dict[str, Any], typed: set[str]) -> bool:
+    """Whether it is a setting that gan did not have when the run began, at its default now."""
+    root = key.partition(".")[0]
+    if key in before or key in typed:
+        return False
+    if not any(known.partition(".")[0] == root for known in before):
+        return not any(word.partition(".")[0] == root for word in typed)
+    target = f"{key.rpartition('.')[0]}._target_"  # of the same class, which has learnt more
+    return target in before and before[target] == now.get(target)

@@ -14,6 +14,7 @@ from gan_cli.errors import UserMistake
 from gan_cli.method.cyclegan import CycleGAN, TwoGames, turned
 from gan_cli.model import Generator
 from gan_cli.space import Space
+from gan_cli.task import answered
 from tests.games import composed
 
 CPU = torch.device("cpu")
@@ -204,3 +205,13 @@ def test_pictures_of_two_shapes_have_no_identity():
         CycleGAN(identity=5.0).make(kit)
     with pytest.raises(ValueError, match="negative"):
         CycleGAN(cycle=-1.0)
+
+
+def test_examples_hold_the_right_answers_where_the_task_knows_them():
+    known = made().examples()
+    assert known.x.equal(-known.c)
+    config = composed("method=cyclegan", "task=unpaired", "dataset=digits", "model=unet", *SMALL)
+    unknown = session.make(config, build.parts(config), CPU)
+    assert unknown.task is not None
+    assert not answered(unknown.task)
+    assert not unknown.examples().x.equal(unknown.examples().c)

@@ -118,6 +118,16 @@ def test_data_may_move():
     enter(data_root="/elsewhere", dataset={"root": "/elsewhere/mnist"}).close()
 
 
+def test_what_gan_did_not_know_when_the_run_began_is_no_difference_unless_it_is_typed():
+    enter(model={"_target_": "m.M", "a": 1}).close()
+    newer = {"model": {"_target_": "m.M", "a": 1, "b": 2}, "prior": {"_target_": "p.P", "s": 1.0}}
+    with enter(**newer) as run:
+        assert run.changes == []
+    enter(model={"_target_": "m.M", "a": 1}, fresh=True).close()
+    with pytest.raises(UserMistake, match=r"model._target_: m.M → m.N"):
+        enter(model={"_target_": "m.N", "a": 1, "b": 2})
+
+
 def test_another_configuration_is_refused_with_the_difference_and_two_ways_out():
     enter().close()
     with pytest.raises(UserMistake) as refused:

@@ -15,7 +15,7 @@ from gan_cli.dataset.digits import Digits
 from gan_cli.dataset.source import Endless, Resident
 from gan_cli.dataset.stream import Streamed
 from gan_cli.errors import UserMistake
-from gan_cli.few import AT_ONCE, accuracy
+from gan_cli.few import AT_ONCE, accuracies
 from gan_cli.randomness import reseed
 from gan_cli.session import Session
 from gan_cli.task.semi import Semi
@@ -146,7 +146,7 @@ def made(*overrides: str) -> Session:
 
 def worth(D: nn.Module) -> float:
     """The share of the held-out digits that the classes of D name right."""
-    return accuracy(D, "semi", Digits("test").load(), CPU)
+    return accuracies(D, Digits("test").load(), CPU)["semi"]
 
 
 def alone(seed: int) -> float:
@@ -188,9 +188,10 @@ def test_accuracy_counts_every_sample_once():
         named = D.both(x, None)[1]["semi"].argmax(1)
     assert worth(D) == pytest.approx((named == test.labels)[4::5].float().mean().item())
     by_hand = (named == test.labels).float().mean().item()
-    assert accuracy(D, "semi", test, CPU) == pytest.approx(by_hand)
-    with pytest.raises(ValueError, match="D with a head"):
-        accuracy(D.D, "semi", test, CPU)
+    assert accuracies(D, test, CPU)["semi"] == pytest.approx(by_hand)
+    assert accuracies(D.D, test, CPU) == {}
+    with pytest.raises(ValueError, match="have labels"):
+        accuracies(D, part("dataset", "ring").load(), CPU)
 
 
 @pytest.mark.training

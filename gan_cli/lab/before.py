@@ -41,6 +41,9 @@ RIVALS: dict[str, tuple[str, ...]] = {
 }
 """What is typed for each; the last as in experiment=demo."""
 
+WHOLE = {"mixture"}
+"""Those of which a step takes all of the data."""
+
 REAL = "real digits"
 BATCH = 64
 CLEAR = 0.05
@@ -130,12 +133,10 @@ class Yard:
 
 def _learn(name: str, yard: Yard, steps: int) -> tuple[Tensor, float | None]:
     """Samples of a generator that has learnt from 64 images a step; the error of its copies."""
-    images = steps * BATCH
-    if name == "mixture":
-        steps = images // yard.train.length
-    config = build.compose(
-        *RIVALS[name], "dataset.split=train", f"steps={steps}", f"seed={yard.seed}"
-    )
+    overrides = *RIVALS[name], "dataset.split=train", f"seed={yard.seed}"
+    if name in WHOLE:
+        steps = steps * BATCH // yard.train.length
+    config = build.compose(*overrides, f"steps={steps}")
     held = session.make(config, build.parts(config), torch.device("cpu"))
     for _ in play(held, yard.seed):
         pass

@@ -33,7 +33,10 @@ class Autoencoder:
 
 
 class Codes(Coder):
-    """Encoder and decoder, both descending the squared error of what comes back."""
+    """Encoder and decoder, both descending the squared error of what comes back.
+
+    Hinton and Salakhutdinov 2006.
+    """
 
     def loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """The mean squared error of each sample, `(N,)`; and how long its codes are.

@@ -58,9 +58,10 @@ class Mixture:
 
 
 class Expectation(Single):
-    """G, fitted anew at each step; what the next step goes on from is kept in float64.
+    """G, fitted anew at each step (Dempster, Laird and Rubin 1977).
 
-    Nobody follows a gradient, so there are no players.
+    What the next step goes on from is kept in float64. Nobody follows a gradient, so there are no
+    players.
     """
 
     def __init__(self, recipe: Mixture, G: MixtureGenerator, kit: Kit):

@@ -41,7 +41,7 @@ class MixtureGradient:
 
 
 class Ascent(Single):
-    """G, which makes the data likely."""
+    """G, which makes the data likely (Xu and Jordan 1996)."""
 
     def __init__(self, G: Player, accumulate: int):
         super().__init__({"G": G}, accumulate)

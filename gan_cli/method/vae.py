@@ -71,7 +71,10 @@ class VAE:
 
 
 class Bound(Coder):
-    """Encoder and decoder, both raising a lower bound of the likelihood of the data."""
+    """Encoder and decoder, both raising a lower bound of the likelihood of the data.
+
+    Kingma and Welling 2013, Algorithm 1, with one draw a sample (L = 1).
+    """
 
     recipe: VAE
 

@@ -17,8 +17,8 @@ ALIKE = 100.0
 WINDOW, SPREAD = 11, 1.5
 """Pixels a side of SSIM's Gaussian window, and its deviation; smaller ones for small pictures."""
 
-FLAT = 1e-6
-"""The steepness of a picture without anything in it."""
+FLAT = 1e-3
+"""The sharpness of a picture without anything in it: an eighth of a shade of 255."""
 
 LPIPS_LEAST = 64
 """Pixels a side, at least, as LPIPS gets to see them."""

@@ -50,9 +50,11 @@ class FeatureMatching:
         return self.weight * apart.expand(len(fake))
 
     def refuses(self, G: nn.Module, D: nn.Module | None, space: Space) -> str | None:
-        """No D, or one without features."""
+        """No D, or one without features; images that are in no pairs."""
         if D is None:
             return "it needs D's features, and here is no D: method=gan, or term=l1"
         if not getattr(D, "width", 0):  # what heads are attached to
             return "it needs D's features, and this D has none: model=dcgan (or unet) and pack=1"
+        if not space.paired:
+            return "what is given has no right answer here, and others are no match: leave it out"
         return None

@@ -45,6 +45,8 @@ GAMES = (
         "method=mixture dataset=moons model.covariance=diag method.points=500",
         "method=mixture_gradient",
         "method=mixture_gradient dataset=ring optimizer=sgd",
+        "method=cyclegan task=unpaired task.of=invert model=unet penalty=lecam",
+        "method=cyclegan task=unpaired model=unet method.identity=5.0 n_critic=2 accumulate=2",
     ]
 )
 DCGAN, MIXTURE = "dcgan", "mixture"

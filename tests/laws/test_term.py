@@ -126,6 +126,33 @@ def test_impossible_values_are_refused(name, vgg):
 # Known answers.
 
 
+class Shifted(nn.Module):
+    """G: what is given, moved by `by` times z."""
+
+    def __init__(self, by: float):
+        super().__init__()
+        self.by = by
+
+    def forward(self, z: Tensor, c: Tensor) -> Tensor:
+        return c + self.by * z[:, :, None, None]
+
+
+@pytest.mark.parametrize(("by", "earned"), [(0.0, 0.0), (0.25, 0.25), (-0.25, 0.25), (3.0, 0.5)])
+def test_diversity_earns_what_an_answer_changes_with_its_code_up_to_a_bound(by, earned, vgg, D):
+    G, z, c = Shifted(by), torch.randn(5, 1, generator=torch.Generator().manual_seed(0)), images(1)
+    fake = Batch(G(z, c), c, z)
+    one = term("diversity", vgg, "term.diversity.weight=2.0")
+    assert one.refuses(G, D, ANSWERED) is None
+    paid = one(Played(G, D, Batch(images(2), c), fake))
+    torch.testing.assert_close(paid, torch.full((5,), -2.0 * earned))
+
+
+def test_diversity_refuses_impossible_values(vgg):
+    for wrong in ("weight=-1.0", "every=0", "bound=0.0"):
+        with pytest.raises(build.UserMistake, match=wrong.split("=")[0]):
+            term("diversity", vgg, f"term.diversity.{wrong}")
+
+
 def test_a_weight_means_what_it_means_in_the_papers():
     """Means over the pixels: λ = 100 times a distance of 0.2."""
     real = images(1) / 2
@@ -173,6 +200,7 @@ def test_feature_matching_wants_features(D):
     assert "method=gan" in one.refuses(nn.Identity(), None, FREE)
     assert "model=dcgan" in one.refuses(nn.Identity(), nn.Identity(), FREE)
     assert one.refuses(nn.Identity(), D, FREE) is None
+    assert "leave it out" in one.refuses(nn.Identity(), D, ANSWERED._replace(paired=False))
 
 
 def test_images_of_one_pixel_have_no_borders():
