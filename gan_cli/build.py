@@ -205,7 +205,9 @@ def _installed(group: str, name: str) -> str | None:
     path = directory() / group / f"{name}.yaml"
     if not re.fullmatch(r"\w+", name, re.ASCII) or not path.is_file():
         return None
-    return str(OmegaConf.select(OmegaConf.load(path), "_target_"))
+    said = OmegaConf.load(path)
+    found = (OmegaConf.select(said, key) for key in ("_target_", f"{group}._target_"))
+    return next((str(target) for target in found if target), None)
 
 
 def _maker(group: str, name: str, trust: tuple[str, ...]) -> Any:

@@ -36,7 +36,8 @@ class Session:
     """All that the training loop needs.
 
     `data` are the samples as they come, `source` those of the task; `examples` gives some that
-    were held out, if any are, and `task` how they are made of images, if they are.
+    were held out, if any are, `held` all of those, and `task` how they are made of images, if they
+    are.
     """
 
     method: Method
@@ -44,6 +45,7 @@ class Session:
     data: Source
     source: Source
     examples: Callable[[], Batch]
+    held: Callable[[], Source | None]
     space: Space
     task: Derived | None
     prior: Prior
@@ -92,6 +94,7 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
         data=data,
         source=source,
         examples=lambda: _examples(parts, data, config["seed"]),
+        held=lambda: held_out(parts.dataset),
         space=space,
         task=parts.task if isinstance(parts.task, Derived) else None,
         prior=parts.prior,

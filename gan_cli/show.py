@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from gan_cli import answers
+from gan_cli import answers, few
 from gan_cli.build import Config
 from gan_cli.console import Console
 from gan_cli.disk import replace
@@ -63,6 +63,8 @@ class Show:
             numbers = {f"answer/{name}": value for name, value in told["G"].items()}
             self.log.scalars(step, numbers)
             self.summary = answers.table(told)
+        if last and self.session.space.kinds:
+            numbers |= self.classes(step)
         replace(self.run.samples / f"step-{step:08d}.png", png(picture, {"step": str(step)}))
         self.log.images(step, picture)
         self.log.histograms(step, self.session.method.outputs)
@@ -75,6 +77,16 @@ class Show:
             self.log.hparams(self.config, {"step": step} | numbers)
         if self.watch and step == self.session.steps:
             self.summary = self.watch.end(step)
+
+    def classes(self, step: int) -> dict[str, float]:
+        """How many held-out samples D names right, where it learns classes from few labels."""
+        session, held = self.session, self.session.held()
+        named = few.accuracies(session.game.D.net, held, session.device) if held else {}
+        numbers = {f"named/{head}": share for head, share in named.items()}
+        self.log.scalars(step, numbers)
+        told = [f"D names {share:.1%} of {held.length:,}" for share in named.values() if held]
+        self.summary = "\n".join(f"{line} held-out samples right" for line in told)
+        return numbers
 
     def grid(self) -> Pixels:
         """Images side by side: with their conditions, or a row for each class."""

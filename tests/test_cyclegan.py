@@ -11,7 +11,8 @@ from torch import nn
 from gan_cli import build, session
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
-from gan_cli.method.cyclegan import CycleGAN, TwoGames, turned
+from gan_cli.method.cyclegan import CycleGAN
+from gan_cli.method.two_games import TwoGames, turned
 from gan_cli.model import Generator
 from gan_cli.space import Space
 from gan_cli.task import answered

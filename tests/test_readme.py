@@ -40,20 +40,42 @@ def quickened(words: list[str], quick: list[str]) -> list[str]:
     return [w for w in words if w.split("=")[0] not in budget] + quick
 
 
+UNET = ["model=unet", "model.width=4"]
+RUNS = {
+    "default": ["model=mlp"],
+    "dataset-mnist": ["dataset=folder", "dataset.size=28", "dataset.channels=1"],
+    "demo": ["experiment=demo"],
+    "dataset-mnist+task-label": ["task=label", "model=mlp"],
+    "experiment-infogan": ["experiment=infogan"],
+    "experiment-superres_mnist": ["task=superres_x4", *UNET],
+    "mean": ["task=superres_x4", *UNET, "method=regression", "term=l2"],
+}
+"""The runs that commands speak of, by their directories, and what is as good for each of them."""
+
+
+def painted(directory: Path, count: int = 4) -> Path:
+    """A directory of pictures that show nothing."""
+    directory.mkdir(parents=True)
+    for index in range(count):
+        pixels = np.random.default_rng(index).integers(0, 255, (70, 70, 3), np.uint8)
+        Image.fromarray(pixels).save(directory / f"{index}.png")
+    return directory
+
+
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory) -> Path:
-    """What the commands speak of: runs under the names they have, a folder of pictures."""
+    """What the commands speak of: runs under the names they have, folders of pictures."""
     stage = tmp_path_factory.mktemp("stage")
-    asked = ["model=mlp", *QUICK]
-    config = composed(*asked, f"run_dir={stage / 'outputs' / 'default'}")
-    launch(config, {"model": "mlp"}, asked, ["gan", "train", *asked])
-    for name in ("dataset-mnist", "demo", "experiment-ring"):
-        shutil.copytree(stage / "outputs" / "default", stage / "outputs" / name)
-    for kind in ("cats", "dogs"):
-        (stage / "pictures" / kind).mkdir(parents=True)
-        for index in range(4):
-            pixels = np.random.default_rng(index).integers(0, 255, (70, 70, 3), np.uint8)
-            Image.fromarray(pixels).save(stage / "pictures" / kind / f"{index}.png")
+    for name in ("pictures/cats", "pictures/dogs", "sketches", "photos", "clips"):
+        painted(stage / name)
+    for name, overrides in RUNS.items():
+        asked = [*overrides, *QUICK]
+        if "dataset=folder" in asked:
+            asked.append(f"dataset.path={stage / 'pictures'}")
+        config = composed(*asked, f"run_dir={stage / 'outputs' / name}")
+        chosen = dict(word.split("=", 1) for word in overrides if "." not in word)
+        launch(config, chosen, asked, ["gan", "train", *asked])
+    shutil.copytree(stage / "outputs" / "default", stage / "outputs" / "experiment-ring")
     return stage
 
 
@@ -72,7 +94,7 @@ def test_the_command_runs(page, command, stage, tmp_path, gan, request):
         return
     env = {}
     resumes = any(word.startswith("resume=") for word in words)
-    if words[0] == "train" and "dataset=mnist" in words:
+    if words[0] == "train" and "mnist" in command:
         env["GAN_DATA"] = str(request.getfixturevalue("mnist_root"))
     if "train" in words and not resumes and len(words) < 3:
         shutil.rmtree(tmp_path / "outputs" / "default")

@@ -62,6 +62,21 @@ def test_every_weight_matters(classes):
     assert all(slope.abs().sum() > 0 for slope in gradients)
 
 
+def weights(*layers: nn.Module) -> list[int]:
+    return [sum(weight.numel() for weight in layer.parameters()) for layer in layers]
+
+
+def test_layers_have_as_many_weights_as_the_authors():
+    """Counts that their training log tells of layers of 512, 256 and, in D, 32 and 64 channels."""
+    first, up = (modulated.StyledConv(512, n, 512, (4, 4)) for n in (512, 256))
+    assert weights(first, up) == [2622465, 1442561]
+    assert weights(modulated.ToImage(512, 3, 512)) == [264195]
+    assert weights(modulated.EqualLinear(512, 512)) == [262656]
+    D = StyleGAN2(width=32, most=64).discriminator((3, 8, 8))
+    block = D.blocks[0]
+    assert weights(D.image, block.around, block.first, block.second) == [128, 2048, 9248, 18496]
+
+
 @pytest.mark.parametrize("double", [True, False])
 def test_scaling_the_input_and_the_output_is_scaling_the_kernels(double):
     """Equations 1 and 3 as they stand: a kernel for each sample, of unit norm for each output."""

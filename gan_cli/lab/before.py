@@ -34,8 +34,8 @@ from gan_cli.session import Session
 NETWORKS = ("model=mlp", "model.z_dim=32", "optimizer.lr=0.002", "schedule=linear_late")
 CODER = "autoencoder"
 RIVALS: dict[str, tuple[str, ...]] = {
-    CODER: ("method=autoencoder", "optimizer.lr=0.002", *NETWORKS),
-    "VAE": ("method=vae", *NETWORKS),
+    CODER: ("method=autoencoder", *NETWORKS),
+    "VAE": ("method=vae_gaussian", *NETWORKS),
     "mixture": ("method=mixture", "model.floor=1e-3"),
     "GAN": ("penalty=r1_small_lazy", "optimizer=adam_r1", *NETWORKS),
 }

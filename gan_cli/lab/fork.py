@@ -34,7 +34,7 @@ RIVALS = {
     DIVERSE: (
         *ADVERSARIAL,
         "term=diversity",
-        "term.diversity.weight=5.0",
+        "term.diversity.weight=10.0",
         "+anneal.to.term.diversity.weight=0.0",
         "anneal.over=0.8",
     ),
@@ -71,7 +71,7 @@ def run(quick: bool, seed: int, say: Say) -> Report:
         for name, typed in RIVALS.items():
             if quick and name == GAN:
                 continue
-            steps = 500 if name == ERROR else 3000 if quick else 5000
+            steps = 500 if name == ERROR else 5000 if quick else 6000
             words = (*ASKED, *typed, *PACE, f"steps={steps}")
             one = trained(*words, model=NETWORKS, seed=seed + number)
             answers = drawn(one, ends.c, DRAWS, seed + number)
@@ -92,7 +92,8 @@ WORDS = (
     "other. That z decides which is not to be had for nothing: D judges one answer at a time, and "
     "doesn't mind a G that always turns left where it might as well turn right. A term that pays "
     "for answers which differ with their codes, and that fades out while G learns, brings the "
-    "second future back. Try it on larger images: gan train task=fork model=unet term=diversity."
+    "second future back. It is there for any training: gan train task=fork model=unet "
+    "term=diversity."
 )
 
 

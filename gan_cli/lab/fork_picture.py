@@ -61,9 +61,9 @@ def shares(measured: Sequence[Shares]) -> bytes:
         1, 2, (4.6, 3.2), "One future, and either", "a bar for each rival and seed"
     )
     heads = ("answers that are a single future", "inputs for which both were drawn")
-    for panel, title, field in zip(panels, heads, ("single", "both"), strict=True):
-        for place, one in enumerate(measured):
-            share = one.single if field == "single" else one.both
+    told = [one.single for one in measured], [one.both for one in measured]
+    for panel, title, values in zip(panels, heads, told, strict=True):
+        for place, (one, share) in enumerate(zip(measured, values, strict=True)):
             panel.bar(place, 100 * share, color=COLOURS[one.name])
             panel.annotate(
                 f"{100 * share:.0f}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan_cli.model import Discriminator, Generator, Shape, check_at_least
+from gan_cli.model import Discriminator, Generator, Shape, check_at_least, one_hot
 from gan_cli.model.resample import Size, ladder, smooth_down, smooth_up
 
 SLOPE = 0.2
@@ -26,7 +26,8 @@ class R3GAN:
     1901.09321): those of f's last layer 0, the others smaller the more blocks there are. Bilinear
     resampling; G begins with a learnt map (4×4 for sizes of a power of two) scaled by a linear
     function of z, D ends with its mirror image. The authors' G ends in no activation, here it is
-    tanh, for images in [-1, 1].
+    tanh, for images in [-1, 1]. There are no norms that labels could go into; condition.g=norm puts
+    a learnt vector beside z, as long as z and at first as large.
 
     The image is halved (rounding up) until its shorter side is 4 or less. `width` channels stand
     next to it and twice as many after each halving, up to `widest`, with `blocks` at each size.
@@ -48,6 +49,10 @@ class R3GAN:
     def generator(self, shape: Shape) -> Generator:
         """G, `(N, z_dim) -> (N, C, H, W)`."""
         return R3GANGenerator(self, shape)
+
+    def classed(self, shape: Shape, classes: int) -> Generator:
+        """G that is told a label beside z, `(N, z_dim), (N,) -> (N, C, H, W)`."""
+        return R3GANGenerator(self, shape, classes)
 
     def discriminator(self, shape: Shape) -> Discriminator:
         """D, `(N, C, H, W) -> (N,)`."""
@@ -111,20 +116,28 @@ def change(channels: int, out: int) -> nn.Module:
 class R3GANGenerator(Generator):
     """G: a learnt map scaled by z, doubled in size until it is an image."""
 
-    def __init__(self, size: R3GAN, shape: Shape):
+    def __init__(self, size: R3GAN, shape: Shape, classes: int = 0):
         super().__init__()
         self.z_dim = size.z_dim
+        self.classes = nn.Linear(classes, size.z_dim, bias=False) if classes else None
+        if self.classes is not None:
+            nn.init.normal_(self.classes.weight)
         stages = size.stages(shape)[::-1]
         widths, self.sizes = zip(*stages, strict=True)
         self.basis = nn.Parameter(torch.randn(widths[0], *self.sizes[0]))
-        self.scale = scaled(nn.Linear(size.z_dim, widths[0], bias=False), 1.0)
+        self.scale = scaled(
+            nn.Linear(size.z_dim * (2 if classes else 1), widths[0], bias=False), 1.0
+        )
         before = [widths[0], *widths[:-1]]
         self.change = nn.ModuleList(map(change, before, widths))
         self.body = nn.ModuleList(size.body(width, len(stages)) for width in widths)
         self.last = conv(widths[-1], shape[0], 1.0)
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """Images in [-1, 1], `(N, z_dim) -> (N, C, H, W)`."""
+        """Images in [-1, 1], `(N, z_dim), (N,) -> (N, C, H, W)`."""
+        if self.classes is not None:
+            assert c is not None
+            z = torch.cat([z, self.classes(one_hot(c, self.classes.in_features, z))], 1)
         x: Tensor = self.basis * self.scale(z)[:, :, None, None]
         for change, body, size in zip(self.change, self.body, self.sizes, strict=True):
             changed = change(x)

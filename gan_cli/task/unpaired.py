@@ -82,7 +82,7 @@ class Unpaired(FromImages):
     def shapes(self, shape: Shape) -> tuple[Shape, Shape]:
         """The image's, twice; of edges, one channel from it."""
         check_picture(shape)
-        b = KINDS[self.of](torch.zeros(1, *shape))
+        b = KINDS[self.of](torch.zeros(1, *shape, device="meta"))
         return tuple(b.shape[1:]), shape
 
     def pair(self, x: Tensor, generator: torch.Generator) -> Batch:

@@ -34,7 +34,7 @@ LAYERS = (  # bottom first; imports point down, never up, never across between p
     ("build", "log"),
     ("generators", "session"),
     ("sampler",),
-    ("toy", "answers", "wish"),
+    ("toy", "answers", "wish", "sweep", "few"),
     ("show", "draw", "reply", "neighbours_report"),
     ("train", "sample"),
     ("laws", "lab"),

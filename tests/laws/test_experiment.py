@@ -28,7 +28,9 @@ def test_it_runs_two_steps_and_its_generator_samples(choice, tmp_path):
     module = config["model"]["_target_"].split(".")[-2]
     train.launch(config, {"model": module}, asked, ["gan", "train", *asked])
     sampler = Sampler.load(tmp_path / "run" / "generator.safetensors")
-    samples = sampler.sample(5, seed=0)
+    given = sampler.space.given
+    c = None if given is None else torch.rand(5, *given) * 2 - 1
+    samples = sampler.sample(5, seed=0, c=c)
     assert samples.isfinite().all()
     assert sampler.step == 2
     assert not torch.equal(samples[0], samples[1])

@@ -10,8 +10,8 @@ import torch
 from gan_cli import build, session
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
-from gan_cli.method.adversarial import d_net, rules
 from gan_cli.method.gan import GAN
+from gan_cli.method.rules import d_net, rules
 from gan_cli.method.turns import Turns
 from gan_cli.player import Averaging, Player
 from gan_cli.randomness import reseed
