@@ -136,7 +136,7 @@ def _claims(measured: list[Measured]) -> list[Claim]:
     return claims
 
 
-SINGLE, BOTH = 0.75, 0.5
+SINGLE, BOTH = 0.8, 0.5
 """Shares that are claimed."""
 
 

@@ -61,8 +61,15 @@ class Kit:
     pack: int
     frozen: int
 
-    def generator(self) -> Generator:
-        """A new G for the task, on the CPU; UserMistake when the family can't make it."""
+    def generator(self, paired: bool = True) -> Generator:
+        """A new G for the task, on the CPU; UserMistake when the family can't make it.
+
+        `paired` says that it is to learn from samples that belong to what it is given.
+        """
+        if paired and not self.space.paired:
+            raise UserMistake(
+                "task: its samples are no answers to what is given with them: method=cyclegan"
+            )
         net = made("model", lambda: self.condition.generator(self.model, self.space))
         if reason := self.prior.refuses(net.z_dim):
             raise UserMistake(f"prior: {reason}")

@@ -97,7 +97,8 @@ def torn_apart(kit: Kit) -> str | None:
     )
 
 
-def _misheard(kit: Kit) -> str | None:
+def misheard(kit: Kit) -> str | None:
+    """The refusal of what listens to D's outputs as if they were another loss's."""
     if not isinstance(kit.augment, Listens):
         return None
     loss = kit.loss

@@ -41,7 +41,7 @@ class TwoGames(Single):
     """G against D over b, F against D_A over a, and what both generators pay together."""
 
     def __init__(self, recipe: Prices, forth: Kit, back: Kit):
-        G, F = (kit.learner(kit.generator(), averaged=True) for kit in (forth, back))
+        G, F = (kit.learner(kit.generator(paired=False), averaged=True) for kit in (forth, back))
         D, D_A = (kit.critic(kit.constraint.wrap(d_net(kit))) for kit in (forth, back))
         super().__init__({"G": G, "F": F, "D": D, "D_A": D_A}, forth.accumulate)
         self.recipe, self.turns = recipe, forth.turns

@@ -76,8 +76,13 @@ def read(*folders: str) -> list[Module]:
     return [Module(path.relative_to(ROOT).as_posix(), path.read_text("utf-8")) for path in paths]
 
 
-def named_in_conf() -> set[str]:
-    """The modules of gan_cli that entries of conf/ name: `_target_: gan_cli.loss.hinge.Hinge`."""
-    target = re.compile(r"_target_: *['\"]?(gan_cli[\w.]*)\.\w+")
+def classes_in_conf() -> set[str]:
+    """The classes of gan_cli that entries of conf/ name: `_target_: gan_cli.loss.hinge.Hinge`."""
+    target = re.compile(r"_target_: *['\"]?(gan_cli[\w.]*\.\w+)")
     texts = (path.read_text("utf-8") for path in CONF.rglob("*.yaml"))
     return {name for text in texts for name in target.findall(text)}
+
+
+def named_in_conf() -> set[str]:
+    """The modules of gan_cli in which those classes are."""
+    return {name.rpartition(".")[0] for name in classes_in_conf()}

@@ -8,9 +8,10 @@ import torch
 from gan_cli import build, session
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
-from gan_cli.method.adversarial import Adversarial, d_net
+from gan_cli.method.adversarial import Adversarial
 from gan_cli.method.gan import GAN
 from gan_cli.method.kit import Kit
+from gan_cli.method.rules import d_net
 from gan_cli.model import Translates
 from gan_cli.penalty.r1 import R1
 from gan_cli.randomness import reseed
