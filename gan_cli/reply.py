@@ -72,6 +72,11 @@ def _check(wish: Wish, sampler: Sampler, others: dict[str, Sampler]) -> None:
             "this generator makes images from images: --input PATH (images to be answered), or "
             "--from PATH (whole images, of which the inputs are made)"
         )
+    if wish.whole and sampler.space.shape[0] < sampler.data[0]:
+        raise UserMistake(
+            "--from takes single images, and this generator continues frames: --input PATH, of "
+            "pictures that hold the frames before side by side"
+        )
     if wish.classes or wish.grid or wish.n:
         raise UserMistake("--class, --grid and -n are for generators that are given no image")
     for name, other in others.items():

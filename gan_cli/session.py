@@ -83,7 +83,7 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
     method = parts.method.make(kit(config, parts, space, source.length, device))
     _refuse_dynamics(parts, method)
     feed = source.open(config["batch_size"], config["seed"], device)
-    steps = budget(config, source.length)
+    steps = budget(config, source.length, method.batches_per_step)
     if (waits := max(parts.turns.head_start_d, parts.turns.head_start_g)) >= steps:
         raise UserMistake(
             f"head_start={waits} leaves the other player none of {steps} steps: a smaller one"
@@ -178,10 +178,11 @@ def _chosen_from_a_crowd(parts: Parts) -> str | None:
     return "this loss compares each fake with the whole batch, and none can be left out: top_k=1"
 
 
-def budget(config: Config, length: int | None) -> int:
+def budget(config: Config, length: int | None, batches: int | None = None) -> int:
     """The number of steps that `steps`, `images` or `epochs` come to.
 
-    Images are those that D sees; an epoch is as many as there are in the data set.
+    Images are those that D sees; an epoch is as many as there are in the data set. A step takes
+    so many batches, those of D's updates unless it is said.
     """
     images, epochs = config["images"], config["epochs"]
     if images is not None and epochs is not None:
@@ -191,5 +192,5 @@ def budget(config: Config, length: int | None) -> int:
             raise UserMistake("epochs has no meaning for an endless data set: steps or images")
         images = epochs * length
     if images is not None:
-        return max(1, math.ceil(images / (config["batch_size"] * config["n_critic"])))
+        return max(1, math.ceil(images / (config["batch_size"] * (batches or config["n_critic"]))))
     return int(config["steps"])
