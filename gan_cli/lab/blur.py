@@ -30,7 +30,7 @@ MEAN, RULE, TRUTH = "mean of GAN's", "bicubic", "truth"
 RIVALS = {
     ERROR: ("method=regression", "term=l2"),
     ABSOLUTE: ("method=regression", "term=l1"),
-    GAN: ("penalty=r1_small_lazy",),
+    GAN: ("penalty=r1_small_lazy", "term=none"),
 }
 """What is typed for each, besides the task and the pace."""
 

@@ -30,7 +30,7 @@ ERROR, GAN, DIVERSE = "squared error", "GAN", "GAN + diversity"
 ADVERSARIAL = ("penalty=r1_small_lazy",)
 RIVALS = {
     ERROR: ("method=regression", "term=l2"),
-    GAN: ADVERSARIAL,
+    GAN: (*ADVERSARIAL, "term=none"),
     DIVERSE: (
         *ADVERSARIAL,
         "term=diversity",
