@@ -15,16 +15,13 @@ from gan_cli.errors import UserMistake
 from gan_cli.plot import grid
 from gan_cli.sampler import Sampler
 from gan_cli.strict import clean
-from gan_cli.wish import Wish, about, labels_of, place, put
+from gan_cli.wish import MAX_BYTES, Wish, about, labels_of, place, put
 
 MAX_PIXELS = 100_000_000
 """Pixels of a picture, at most."""
 
 COLUMNS = 8
 """Samples of each class in a picture."""
-
-MAX_BYTES = 16 << 30
-"""Of all samples together, at most."""
 
 
 def draw(wish: Wish, sampler: Sampler) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +24,7 @@ from gan_cli.sampler import Sampler
 from gan_cli.space import Shape
 from gan_cli.strict import clean
 from gan_cli.task import answered
-from gan_cli.wish import Wish, about, place, put
+from gan_cli.wish import MAX_BYTES, Wish, about, place, put
 
 MOST = 10_000
 """Images answered at once, at most."""
@@ -93,9 +95,11 @@ def _read(wish: Wish, sampler: Sampler) -> Asked:
     paths, names = [path], [path.stem]
     if path.is_dir():
         listing = Listing.scan(path)
-        paths, names = listing.paths, [str(Path(name).with_suffix("")) for name in listing.names]
+        paths, names = listing.paths, _apart(listing.names)
     if len(paths) > MOST:
         raise UserMistake(f"{clean(path)}: {len(paths)} images; at most {MOST} at once")
+    if len(paths) * wish.draws * math.prod(sampler.space.shape) * 4 > MAX_BYTES:
+        raise UserMistake(f"{wish.draws} answers to each of {len(paths)} images are over 16 GiB")
     if wish.whole:
         x = _decoded(paths, sampler.data)
         pair = task.pair(x, randomness.generator("pair", wish.seed))
@@ -103,6 +107,13 @@ def _read(wish: Wish, sampler: Sampler) -> Asked:
         return Asked(pair.c, names, pair.x if answered(task) else None)
     seen = task.seen(torch.zeros(1, *given)).shape[1:]
     return Asked(task.read(_decoded(paths, seen)), names, None)
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Names without their endings, but for those that would then be the same."""
+    bare = [str(Path(name).with_suffix("")) for name in names]
+    counts = Counter(bare)
+    return [short if counts[short] == 1 else n for short, n in zip(bare, names, strict=True)]
 
 
 def _decoded(paths: list[Path], shape: Shape) -> Tensor:

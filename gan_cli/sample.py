@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from gan_cli.errors import UserMistake
+from gan_cli.strict import clean
 
 if TYPE_CHECKING:
     from gan_cli.sampler import Sampler
     from gan_cli.wish import Wish
+
+COLUMNS = 1000
+"""Columns of a sweep, at most."""
 
 _OUT = (
     "FILE.png: one picture. FILE.npz: an array, of uint8 images (N, H, W, C) or of points. "
@@ -101,10 +105,12 @@ def _sweep(wish: Wish, sampler: Sampler, code: int) -> str:
         raise UserMistake("--sweep is for generators that make images of codes alone")
     check_channels(sampler.space.shape[0])
     columns = wish.grid[1] if wish.grid else 10
+    if columns > COLUMNS:
+        raise UserMistake(f"--sweep: {columns} columns; at most {COLUMNS}")
+    out = _picture_of(place(wish, sampler, ".png", f"-sweep{code}"))
     picture = grid(rows(sampler, code, columns, wish.seed), columns, wish.scale)
-    out = place(wish, sampler, ".png", f"-sweep{code}")
     put(out, png(picture, about(wish, sampler)))
-    return f"{out}: code {code} from row to row, {columns} columns"
+    return f"{clean(out, 4096)}: code {code} from row to row, {columns} columns"
 
 
 def _neighbours(wish: Wish, sampler: Sampler, words: list[str]) -> str:
@@ -120,13 +126,22 @@ def _neighbours(wish: Wish, sampler: Sampler, words: list[str]) -> str:
 
     if not all(re.match(r"dataset(\.\w+)?=", word) for word in words):
         raise UserMistake("--neighbours dataset=NAME [dataset.KEY=VALUE]: the data it learnt from")
+    if sampler.space.given:
+        raise UserMistake("--neighbours is for generators that are given no image")
+    out = _picture_of(place(wish, sampler, ".png", "-neighbours"))
     dataset = build.parts(build.compose(*words)).dataset
     n = wish.n or 64
     samples = sampler.sample(n, wish.seed, wish.batch)
     picture, told = draw(samples, dataset.load(), held_out(dataset))
-    out = place(wish, sampler, ".png", "-neighbours")
     put(out, png(picture, about(wish, sampler)))
-    return f"{out}: {n} samples and their neighbours\n{told}"
+    return f"{clean(out, 4096)}: {n} samples and their neighbours\n{told}"
+
+
+def _picture_of(out: Path) -> Path:
+    """The place, if it is a picture's; else UserMistake."""
+    if out.suffix.lower() != ".png" or out.is_dir():
+        raise UserMistake(f"--out {clean(out)}: this is one picture: --out FILE.png")
+    return out
 
 
 class _Parser(argparse.ArgumentParser):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import cast
 
@@ -23,8 +24,8 @@ BLOCK = 64
 """Latent codes are drawn so many at a time, whatever the batch size."""
 
 EIGHT = 8
-"""Forward passes take multiples of this: smaller batches go through other kernels on a CPU, which
-round differently."""
+"""Samples of a forward pass on a CPU, always: batches of other sizes go through other kernels, which
+round differently. Elsewhere passes are of a multiple of it."""
 
 
 class Sampler:
@@ -129,7 +130,7 @@ class Sampler:
     def generate(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """The samples of latent codes and conditions, `(n, z_dim), (n, …) -> (n, …)`, on the CPU.
 
-        All at once. Raises NumericalFailure on NaN or infinity, ValueError where conditions lack.
+        All at once, but on a CPU eight by eight. Raises NumericalFailure on NaN or infinity, ValueError where conditions lack.
         """
         if c is None and (self.space.classes or self.space.given):
             raise ValueError("this generator wants to know what is asked for")
@@ -137,8 +138,10 @@ class Sampler:
         z = torch.cat([z, z[-1:].expand(more, -1)]).to(self.device)
         if c is not None:
             c = torch.cat([c, c[-1:].expand(more, *c.shape[1:])]).to(self.device)
+        size = EIGHT if self.device.type == "cpu" else len(z)
+        pairs = zip(z.split(size), repeat(None) if c is None else c.split(size), strict=False)
         with evaluating(self.generator):
-            x = self.generator(z, c)[:n].float().cpu()
+            x = torch.cat([self.generator(*pair) for pair in pairs])[:n].float().cpu()
         if not x.isfinite().all():
             raise NumericalFailure("the generator makes samples that are NaN or infinite")
         return x

@@ -152,11 +152,17 @@ def kit(
 def _refuse_idle(parts: Parts, space: Space, typed: Iterable[str]) -> None:
     """Raise UserMistake for what was typed and would mean nothing."""
     roots = {word.lstrip("+~").partition("=")[0].partition(".")[0]: word for word in typed}
-    for root in sorted(roots.keys() & (GAME - parts.method.uses)):
+    uses = parts.method.uses
+    idle = (GAME - uses) | (set() if "optimizer" in uses else {"schedule", "anneal"})
+    for root in sorted(roots.keys() & idle):
         name = type(parts.method).__module__.rpartition(".")[2]
         raise UserMistake(f"{roots[root]}: method={name} has no use for it; leave it out")
     if "condition" in roots and not space.classes and space.given is None:
         raise UserMistake(f"{roots['condition']}: in this task nothing is asked for: task=label")
+    if space.kinds and not ("auxiliary" in uses and parts.auxiliary):
+        raise UserMistake(
+            "task: nobody learns its few labels: method=gan auxiliary=semi, or task=unconditional"
+        )
 
 
 def _refuse_dynamics(parts: Parts, method: Method) -> None:

@@ -63,7 +63,7 @@ class Show:
             numbers = {f"answer/{name}": value for name, value in told["G"].items()}
             self.log.scalars(step, numbers)
             self.summary = answers.table(told)
-        if last and self.session.space.kinds:
+        if last and self.session.space.kinds and isinstance(self.session.method, GAN):
             numbers |= self.classes(step)
         replace(self.run.samples / f"step-{step:08d}.png", png(picture, {"step": str(step)}))
         self.log.images(step, picture)

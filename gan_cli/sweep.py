@@ -16,18 +16,23 @@ FARTHEST = 2.0
 ROWS = 9
 """Values of a continuous code."""
 
+MOST = 256
+"""Categories that are shown, at most."""
+
 
 def sweep(prior: Prior, z: Tensor, code: int) -> Tensor:
     """Latent codes in which one code takes each of its values, `(n, dim) -> (rows, n, dim)`.
 
     Codes are counted from 0: the categorical ones, each category a row, then the continuous ones,
     from -2 to 2. Of a prior without codes, each number of z is a continuous one. Raises
-    UserMistake for a code that there isn't.
+    UserMistake for a code that there isn't, or one of over 256 categories.
     """
     layout = prior.layout if isinstance(prior, Coded) else Layout((), z.shape[1])
     sizes, count = layout.categories, len(layout.categories) + layout.continuous
     if code not in range(count):
         raise UserMistake(f"--sweep {code}: z has the codes 0 to {count - 1}")
+    if code < len(sizes) and sizes[code] > MOST:
+        raise UserMistake(f"--sweep {code}: {sizes[code]} categories are too many for a picture")
     if code < len(sizes):
         start, size = sum(sizes[:code]), sizes[code]
         values = torch.eye(size, dtype=z.dtype)

@@ -14,6 +14,9 @@ from gan_cli.strict import clean
 ROWS = 64
 """Rows of a picture of classes, at most."""
 
+MAX_BYTES = 16 << 30
+"""Of all samples together, at most."""
+
 
 @dataclass(frozen=True)
 class Wish:

@@ -98,6 +98,9 @@ def test_the_command_runs(page, command, stage, tmp_path, gan, request):
         env["GAN_DATA"] = str(request.getfixturevalue("mnist_root"))
     if "train" in words and not resumes and len(words) < 3:
         shutil.rmtree(tmp_path / "outputs" / "default")
+    for word in words:
+        if words[0] == "train" and word.startswith("run_dir="):
+            shutil.rmtree(tmp_path / word.removeprefix("run_dir="), ignore_errors=True)
     done = gan(*(quickened(words, ["steps=3"] if resumes else QUICK)), env=env)
     assert done.returncode == 0, f"{page}: {command}\n{done.stdout}{done.stderr}"
 

@@ -97,7 +97,20 @@ def test_the_same_seed_gives_the_same_answers(file):
         assert (a["answers"] == b["answers"]).all()
 
 
+def test_images_of_one_name_and_two_endings_are_answered_apart(file):
+    picture("images/0.bmp", seed=7)
+    main(["--ckpt", file, "--input", "images", "--out", "answers"])
+    assert sorted(path.name for path in Path("answers").iterdir()) == [
+        "0.bmp.png",
+        "0.png.png",
+        "1.png",
+        "2.png",
+    ]
+
+
 WRONG = [
+    (["--input", "images", "--draws", "99999999999"], "over 16 GiB"),
+    (["--neighbours", "dataset=digits"], "given no image"),
     ([], "--input PATH"),
     (["--input", "images", "--from", "images"], "--input PATH"),
     (["--input", "images", "--class", "3"], "--class, --grid and -n"),

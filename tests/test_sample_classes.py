@@ -107,3 +107,15 @@ def test_conditions_and_samples_must_be_as_many(file):
         sampler.sample(3, 0, c=torch.tensor([1, 2]))
     with pytest.raises(ValueError, match="wants to know what is asked for"):
         sampler.generate(torch.zeros(1, 4))
+
+
+@pytest.mark.parametrize("one", [["--sweep", "0"], ["--neighbours", "dataset=digits"]])
+def test_what_is_one_picture_is_written_to_no_other_kind_of_file(file, one):
+    with pytest.raises(UserMistake, match="this is one picture"):
+        main(["--ckpt", file, *one, "--out", "x.npz"])
+    assert not Path("x.npz").exists()
+
+
+def test_a_sweep_has_so_many_columns_and_no_more(file):
+    with pytest.raises(UserMistake, match="at most 1000"):
+        main(["--ckpt", file, "--sweep", "0", "--grid", "1x99999"])

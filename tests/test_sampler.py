@@ -21,6 +21,7 @@ from tests.conftest import entries
 ARGS: dict[str, dict[str, Any]] = {
     "mlp": {"z_dim": 6, "width": 16, "depth": 2, "g_norm": "batch", "d_norm": "none"},
     "dcgan": {"z_dim": 6, "width": 8, "g_norm": "batch", "d_norm": "none"},
+    "r3gan": {"z_dim": 6, "width": 16, "widest": 32},
 }
 SHAPE = (1, 8, 8)
 

@@ -140,6 +140,13 @@ def made(*overrides: str) -> Session:
     return session.make(config, build.parts(config), CPU)
 
 
+@pytest.mark.parametrize("told", ["auxiliary=[none]", "method=vae"])
+def test_labels_that_nobody_learns_are_refused(told):
+    config = composed("dataset=digits", "task=semi", "model=mlp", told)
+    with pytest.raises(UserMistake, match="auxiliary=semi"):
+        session.make(config, build.parts(config), CPU)
+
+
 def worth(D: nn.Module) -> float:
     """The share of the held-out digits that the classes of D name right."""
     return accuracies(D, Digits("test").load(), CPU)["semi"]

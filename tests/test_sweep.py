@@ -45,6 +45,12 @@ def test_a_code_that_there_is_not_is_refused_with_those_there_are(prior, code, l
         sweep(prior, torch.zeros(1, DIM), code)
 
 
+def test_more_categories_than_a_picture_shows_are_refused():
+    many = dataclasses.replace(CODES, categories=(60_000,))
+    with pytest.raises(UserMistake, match="60000 categories"):
+        sweep(many, torch.zeros(1, 60_004), 0)
+
+
 def test_a_column_shares_the_rest_of_z_and_the_class():
     model = dataclasses.replace(part("model", "mlp"), z_dim=DIM, width=8)
     space = Space((1, 8, 8), ("a", "b"))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from gan_cli.method.gan import GAN
 from gan_cli.method.kit import GAME, Kit
-from gan_cli.method.rules import d_net, misheard, refuse, rules, torn_apart
+from gan_cli.method.rules import d_net, misheard, mixed_up, refuse, rules, torn_apart
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Adversarial:
         D = kit.critic(kit.constraint.wrap(d_net(kit)))
         for name, term in kit.terms.items():
             refuse(f"term.{name}", term.refuses(G.net, D.net, kit.space))
+        refuse("auxiliary", mixed_up(kit, G.net))
         refuse("augment", torn_apart(kit))
         refuse("augment", misheard(kit))
         return GAN(G, D, rules(kit))

@@ -62,6 +62,8 @@ class Coder(Single):
         if not kit.space.paired:
             raise UserMistake("task: without pairs there is nothing to learn to answer: method=gan")
         G = kit.generator()
+        if getattr(G, "mixing", 0):
+            raise UserMistake("model: a code is to come back, and G mixes two: model.mixing=0.0")
         D = made("model", lambda: kit.condition.discriminator(kit.judge, kit.space, 1))
         body = made("model", lambda: featured(D, "an encoder"))
         E = kit.learner(Encoder(body, numbers * G.z_dim, kit.space))

@@ -65,7 +65,8 @@ class Answers(Single):
     @property
     def memories(self) -> dict[str, Remembers]:
         """The terms with a state of their own."""
-        return {n.replace(".", "/"): t for n, t in self.parts.items() if isinstance(t, Remembers)}
+        kept = {name: part for name, part in self.parts.items() if hasattr(part, "memory")}
+        return {name.replace(".", "/"): cast(Remembers, part) for name, part in kept.items()}
 
     def step(self, batches: Iterable[Batch], step: int) -> Facts:
         """One step down what the terms charge."""

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from gan_cli.augment import Listens
+from gan_cli.auxiliary.infogan import InfoGAN
 from gan_cli.condition import featured
 from gan_cli.condition.headed import Headed
 from gan_cli.errors import UserMistake
@@ -85,6 +86,15 @@ def _lonely(kit: Kit) -> str | None:
         "a wrong image is that of another sample, and here each is alone: a larger batch_size "
         "(or fewer parts, accumulate=1), or condition.matching=false"
     )
+
+
+def mixed_up(kit: Kit, G: nn.Module) -> str | None:
+    """The refusal of guessing codes where a sample is made of two of them."""
+    if not getattr(G, "mixing", 0) or not any(
+        isinstance(auxiliary, InfoGAN) for auxiliary in kit.auxiliaries.values()
+    ):
+        return None
+    return "it guesses a sample's code, and G mixes the styles of two: model.mixing=0.0"
 
 
 def torn_apart(kit: Kit) -> str | None:

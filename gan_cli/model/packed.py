@@ -24,7 +24,7 @@ class Packed(nn.Module):
         self.D, self.m = D, m
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Raw outputs, `(N, C, …) -> (N,)`; UserMistake unless m divides N."""
+        """Raw outputs, `(N, C, …) -> (N,)`, or one a patch; UserMistake unless m divides N."""
         if len(x) % self.m:
             raise UserMistake(
                 f"D judges pack={self.m} samples together, and {len(x)} samples can't be shared "
@@ -33,4 +33,4 @@ class Packed(nn.Module):
         packs = x.reshape(len(x) // self.m, self.m * x.shape[1], *x.shape[2:])
         together = None if c is None else c.unflatten(0, (-1, self.m))
         out: Tensor = self.D(packs, together)
-        return out.repeat_interleave(self.m)
+        return out.repeat_interleave(self.m, 0)

@@ -14,6 +14,9 @@ from gan_cli.randomness import generator as seeded
 MOST = 4096
 """Modes, at most."""
 
+ROOM = 1 << 24
+"""Numbers in all means together, at most."""
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -56,8 +59,11 @@ class Mixture:
         return self.spread * (2 * u - 1)
 
     def refuses(self, dim: int) -> str | None:
-        """Nothing is refused."""
-        return None
+        """More numbers in the means than there is room for."""
+        if self.modes * dim <= ROOM:
+            return None
+        fewer = f"prior.modes={ROOM // dim} or less"
+        return f"{self.modes} means of {dim} numbers are too many: {fewer}"
 
 
 @lru_cache(maxsize=8)  # a copy to a GPU would wait for it at every step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -129,6 +131,15 @@ def test_a_penalty_sees_the_mean_of_the_patches():
 def test_a_loss_that_compares_samples_is_refused_for_patches(loss):
     with pytest.raises(UserMistake, match=r"patch.*loss=lsgan"):
         patched(f"loss={loss}", "constraint=free")
+
+
+def test_a_pack_has_its_patches():
+    D = d_net(replace(kit(Space((1, 16, 16)), "mlp", "patch"), pack=2))
+    out = D(torch.rand(4, 1, 16, 16))
+    assert out.shape[0] == 4
+    assert out.dim() == 2
+    assert torch.equal(out[0], out[1])
+    assert not torch.equal(out[1], out[2])
 
 
 def test_a_patch_has_no_class():

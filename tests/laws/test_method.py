@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import torch
 from torch import Tensor
 
 from gan_cli import build, session, train
+from gan_cli.errors import UserMistake
 from gan_cli.randomness import reseed
 from gan_cli.sampler import Sampler
 from gan_cli.session import Session
+from gan_cli.term import Played
 from tests.conftest import entries
 from tests.games import TINY, composed
 
@@ -119,3 +122,39 @@ def test_a_generator_file_samples_without_data_what_the_method_samples_live(name
     wanted = live.generate(z, None if c is None else c[:5])
     assert torch.equal(kept.generate(z, None if c is None else c[:5]), wanted)
     assert wanted.std(0).max() > 0 or held.space.given
+
+
+IDLE = [
+    ("gan", ["model=stylegan2", "prior=codes", "auxiliary=infogan"], "mixing=0"),
+    ("vae", ["model=stylegan2"], "mixing=0"),
+    ("autoencoder", ["model=stylegan2"], "mixing=0"),
+    ("mixture", ["schedule=cosine"], "no use for it"),
+    ("mixture", ["+anneal.to.optimizer.lr=1e-5"], "no use for it"),
+]
+
+
+@pytest.mark.parametrize(("name", "more", "words"), IDLE)
+def test_what_would_mean_nothing_is_refused(name, more, words):
+    config = composed(f"method={name}", *more)
+    with pytest.raises(UserMistake, match=words):
+        session.make(config, build.parts(config), torch.device("cpu"), more)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """A term of a user's own, which remembers how often it was paid."""
+
+    every: int = 1
+    memory: dict[str, Tensor] = field(default_factory=lambda: {"paid": torch.zeros(())})
+
+    def __call__(self, played: Played) -> Tensor:
+        self.memory["paid"] = self.memory["paid"] + 1
+        return (played.fake.x - played.real.x).square().flatten(1).mean(1)
+
+
+def test_what_a_term_of_a_regression_remembers_is_kept():
+    held = made("regression")
+    held.method.terms["counting"] = Counting()
+    play(held, 0, 2)
+    kept = held.method.state()
+    assert float(kept["memory/term/counting/paid"]) == 2

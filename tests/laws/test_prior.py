@@ -203,6 +203,12 @@ def test_a_dimension_is_refused_only_where_no_noise_is_left(name):
     assert f"model.z_dim={least}" in prior.refuses(least - 1)
 
 
+def test_means_that_would_fill_the_memory_are_refused():
+    prior = dataclasses.replace(part("prior", "mixture"), modes=4096)
+    assert prior.refuses(4096) is None
+    assert "prior.modes=256 or less" in prior.refuses(1 << 16)
+
+
 IMPOSSIBLE = [
     ("normal", "std", 0.0),
     ("uniform", "bound", -1.0),

@@ -57,7 +57,7 @@ GAMES = (
         "method=cyclegan task=unpaired model=unet method.identity=5.0 n_critic=2 accumulate=2",
     ]
 )
-DCGAN, MIXTURE = "dcgan", "mixture"
+DCGAN = "dcgan"
 SMALL = ["steps=20", "batch_size=8", "log_every=7", "sample_every=9", "checkpoint_every=50"]
 
 
@@ -67,7 +67,8 @@ def run(tmp_path: Path, name: str, game: str, monkeypatch, stop_at: int | None =
     overrides = [*game.split(), *SMALL, f"run_dir={directory}"]
     config = composed(*overrides)
     family = config["model"]["_target_"].split(".")[-2]
-    config["model"] |= {} if family == MIXTURE else {"width": 4 if family == DCGAN else 16}
+    if "width" in config["model"]:
+        config["model"]["width"] = 4 if family == DCGAN else 16
     choices = {"model": family}
     with monkeypatch.context() as patch:
         if stop_at is not None:
