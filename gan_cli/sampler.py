@@ -24,7 +24,7 @@ BLOCK = 64
 """Latent codes are drawn so many at a time, whatever the batch size."""
 
 EIGHT = 8
-"""Samples of a forward pass on a CPU, always: batches of other sizes go through other kernels, which
+"""Samples of every forward pass on a CPU: batches of other sizes go through other kernels, which
 round differently. Elsewhere passes are of a multiple of it."""
 
 
@@ -130,7 +130,8 @@ class Sampler:
     def generate(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """The samples of latent codes and conditions, `(n, z_dim), (n, …) -> (n, …)`, on the CPU.
 
-        All at once, but on a CPU eight by eight. Raises NumericalFailure on NaN or infinity, ValueError where conditions lack.
+        All at once, but on a CPU eight by eight. Raises NumericalFailure on NaN or infinity,
+        ValueError where conditions lack.
         """
         if c is None and (self.space.classes or self.space.given):
             raise ValueError("this generator wants to know what is asked for")
