@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gan_cli import build, container, state
+from gan_cli.condition import plain_generator
 from gan_cli.errors import BadFile, NumericalFailure, UserMistake
-from gan_cli.model import Generator
+from gan_cli.model import Generator, Translates
 from gan_cli.sampler import Sampler
 from gan_cli.space import Space
 from tests.conftest import entries
@@ -231,12 +232,16 @@ def test_every_installed_model_comes_back_from_a_file(
     tmp_path: Path, name: str, shape: tuple[int, ...]
 ) -> None:
     """With the arguments of its Python defaults, whatever they are."""
+    model = build.component("model", name, {})
+    given = shape if isinstance(model, Translates) else None
+    c = None if given is None else torch.rand(3, *given)
     with torch.random.fork_rng(devices=[]):
-        net = build.component("model", name, {}).generator(shape)
-    meta = about(model={"name": name, "args": {}}, space={"shape": list(shape), "classes": []})
+        net = plain_generator(model, Space(shape, given=given))
+    told = {"shape": list(shape), "classes": []} | ({"given": list(given)} if given else {})
+    meta = about(model={"name": name, "args": {}}, space=told)
     container.write(tmp_path / "g", under("G_ema/", net), meta)
-    wanted = Sampler(net, Space(shape)).sample(3, 1)
-    assert torch.equal(Sampler.load(tmp_path / "g").sample(3, 1), wanted)
+    wanted = Sampler(net, Space(shape, given=given)).sample(3, 1, c=c)
+    assert torch.equal(Sampler.load(tmp_path / "g").sample(3, 1, c=c), wanted)
 
 
 def test_a_guard_that_stops_large_networks_is_taken_away_again(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def rules(kit: Kit) -> Game:
 def d_net(kit: Kit, space: Space | None = None) -> nn.Module:
     """D for the task, unless something of the game can't be right with it: then UserMistake."""
     space = space or kit.space
-    D = made("model", lambda: kit.condition.discriminator(kit.judge, space, kit.pack))
+    group = "model" if kit.judge is kit.model else "discriminator"
+    D = made(group, lambda: kit.condition.discriminator(kit.judge, space, kit.pack))
     if kit.auxiliaries:
         D = made("auxiliary", lambda: _headed(kit, D))
     held = any(getattr(part, "holds", True) for part in (*kit.penalties.values(), kit.constraint))

@@ -142,6 +142,11 @@ def test_a_pack_has_its_patches():
     assert not torch.equal(out[1], out[2])
 
 
+def test_a_family_that_cannot_judge_is_told_by_the_name_of_its_group():
+    with pytest.raises(UserMistake, match="^discriminator: stylegan2"):
+        d_net(kit(Space((2,)), "mlp", "stylegan2"))
+
+
 def test_a_patch_has_no_class():
     space = Space((1, 16, 16), ("a", "b"))
     with pytest.raises(UserMistake, match="condition=concat"):
