@@ -84,7 +84,8 @@ class Page:
         for left, right in ((_clean(left), right) for left, right in rows):
             head = self.paint(left, BOLD) if _TYPED.search(left) else left
             if len(left) > wide:
-                lines.append(head)
+                rows_of = self.wrap(left, hang) if len(left) > self.width - hang else [left]
+                lines += [self.paint(r, BOLD) if _TYPED.search(left) else r for r in rows_of]
             else:
                 head += " " * (wide - len(left))
             told = self.wrap(right, hang + wide + 2)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gan_cli.laws import Law, Verdict, law, nothing_asked, number
-from gan_cli.model import Generator, Model, Shape
+from gan_cli.model import Generator, Model, Shape, Translates
 
 SHAPES: tuple[Shape, ...] = ((2,), (1, 8, 8), (1, 28, 28), (3, 32, 32), (2, 13, 20))
 """A point; small, odd and large images of one to three channels, one of them not square."""
@@ -38,6 +38,8 @@ def shapes(model: Model) -> Verdict:
                 seen=f"{tuple(x.shape)} and {tuple(out.shape)}",
                 fix="G ends with the shape it is made for; D with squeeze(1)",
             )
+    if not met and isinstance(model, Translates):
+        return nothing_asked("its G makes images from images, which these laws have not")
     if not met and _alone(model):
         return nothing_asked("its G plays against no D")
     if not met:
@@ -61,10 +63,19 @@ def _alone(model: Model) -> bool:
     return False
 
 
+@torch.no_grad()
+def _shaken(net: nn.Module) -> None:
+    """Move every weight a little: one that begins at 0 may keep others still at first."""
+    for weight in net.parameters():
+        weight.add_(0.01 * torch.randn_like(weight))
+
+
 @law("every weight gets a gradient")
 def gradients(model: Model) -> Verdict:
     """No parameter of G or D stands outside of the game."""
     for shape, G, D in pairs(model):
+        for net in (G, D):
+            _shaken(net)
         out = D(G(torch.randn(8, G.z_dim), None), None)
         named = [(f"G.{k}", p) for k, p in G.named_parameters()]
         named += [(f"D.{k}", p) for k, p in D.named_parameters()]
