@@ -80,7 +80,7 @@ def read(words: list[str]) -> Asked:
         elif asked.directory is not None:
             raise UserMistake(f"one directory at a time: {asked.directory}, or {word}")
         elif not _is_directory(word):
-            raise UserMistake(f"{clean(word)}: there is no such directory; or type dataset=NAME")
+            raise UserMistake(_no_directory(word))
         else:
             asked.directory = word
     chosen = any(text.startswith(("dataset=", "dataset.path=")) for text in asked.overrides)
@@ -89,6 +89,23 @@ def read(words: list[str]) -> Asked:
     if asked.directory is None and not chosen:
         raise UserMistake("which data? gan data check DIRECTORY, or dataset=NAME")
     return asked
+
+
+MOVING = frozenset(".gif .webp .avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm".split())
+"""Files of moving pictures, by their names."""
+
+
+def _no_directory(word: str) -> str:
+    """What a word is that is no directory, and what to type instead."""
+    try:
+        is_file = Path(word).is_file()
+    except (OSError, ValueError):  # a name too long, or with a NUL
+        is_file = False
+    if not is_file:
+        return f"{clean(word)}: there is no such directory; or type dataset=NAME"
+    if Path(word).suffix.lower() in MOVING:
+        return f"{clean(word)} is a file; type dataset=frames dataset.path={clean(_quoted(word))}"
+    return f"{clean(word)} is a file; type its directory, {clean(Path(word).parent)}"
 
 
 def _is_directory(word: str) -> bool:

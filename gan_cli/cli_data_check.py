@@ -201,7 +201,8 @@ def _command(page: Page, folder: Folder, found: Census, asked: Asked) -> None:
     if clean(line, len(line)) != line:
         page.row("Train", page.words("rename the directory: its name can't be typed"))
         return
-    page.row("Train", [page.paint(line, CYAN)])
+    stops = refusal(folder, found) and "dataset.on_bad_image=skip" not in advice
+    page.row("After that" if stops else "Train", [page.paint(line, CYAN)])
 
 
 def _source(page: Page, source: Source, asked: Asked) -> None:
@@ -222,9 +223,18 @@ def _source(page: Page, source: Source, asked: Asked) -> None:
         _stored(page, source)
     for note in source.notes:
         page.row("Note", page.words(note))
-    line = shlex.join(["gan", "train", *asked.overrides])
+    line = shlex.join(["gan", "train", *asked.overrides, *_task(source, asked)])
     page.lines.append("")
     page.row("Train", [page.paint(clean(line, len(line)), CYAN)])
+
+
+def _task(source: Source, asked: Asked) -> list[str]:
+    """The task that alone makes sense of such samples, where none was typed."""
+    if any(text.startswith("task=") for text in asked.overrides):
+        return []
+    if getattr(source, "side_by_side", False):
+        return ["task=translate"]
+    return ["task=frames"] if getattr(source, "frames", None) else []
 
 
 def _stored(page: Page, source: Resident | Streamed) -> None:

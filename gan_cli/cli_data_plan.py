@@ -81,8 +81,12 @@ def lossy(folder: Folder, found: Census, typed: Sequence[str]) -> dict[str, str]
             advice[f"dataset.size={side}"] = "every image has this size already"
     elif "dataset.size" not in said and _enlarged(found, SMALL) > len(found.good) / 2:
         sides = sorted(min(file.size) for file in found.good)
-        common = max(8, sides[len(sides) // 10] // 4 * 4)
-        advice[f"dataset.size={common}"] = "nine of ten images are as large: they need no enlarging"
+        fewest = max(len(sides) // 10, int(len(sides) > 2))  # a single one doesn't decide
+        common = max(8, sides[fewest] // 4 * 4)
+        large = sum(side >= common for side in sides)
+        advice[f"dataset.size={common}"] = (
+            f"{large:,} of {images(len(sides))} are as large: they need no enlarging"
+        )
     if "dataset.on_bad_image" not in said and refusal(folder, found):
         few = max(1.0, TOLERANCE["skip"] * len(found.files))
         if len(found.broken) <= few and found.good:

@@ -87,6 +87,11 @@ class Shelf:
                 found = _on_top(_moved(self.read(lent[1], lent[2]), group), found)
         return replace(found, brings=tuple(word for word in found.brings if "=" in word))
 
+    def keys(self, group: str) -> list[tuple[Entry, Setting]]:
+        """Every setting of every entry of a group."""
+        entries = (self.read(group, name) for name in self.names(group))
+        return [(entry, setting) for entry in entries for setting in entry.settings]
+
     def root(self) -> dict[str, Setting]:
         """The keys of conf/train.yaml, with their comments."""
         text = (directory() / "train.yaml").read_text("utf-8")
@@ -162,7 +167,29 @@ def _settings(node: yaml.Node, key: str, text: str) -> Iterator[Setting]:
         return
     spelled = text[node.start_mark.index : node.end_mark.index].strip()
     behind = text[node.end_mark.index :].partition("\n")[0]
-    yield Setting(key, " ".join(spelled.split()), behind.partition("#")[2].strip())
+    value, otherwise = plain(" ".join(spelled.split()))
+    comment = behind.partition("#")[2].strip()
+    yield Setting(key, value, "; ".join(filter(None, (comment, otherwise))))
+
+
+def plain(spelled: str) -> tuple[str, str]:
+    """A value that is taken from elsewhere as what it is taken from, and what it is if not there.
+
+    `${critic_norm}` is `critic_norm`, `${oc.select:dataset.past,2}` is `dataset.past` or else 2,
+    and `${oc.env:HOME,a}/b` is `$HOME/b` or else a/b.
+    """
+    taken = _TAKEN.search(spelled)
+    if taken is None:
+        return spelled, ""
+    head, tail = spelled[: taken.start()], spelled[taken.end() :]
+    mark = "$" if taken["how"] == "oc.env:" else ""
+    other = taken["other"]
+    otherwise = f"else {head}{other.strip().strip(QUOTES)}{tail}" if other is not None else ""
+    return f"{head}{mark}{taken['what']}{tail}", otherwise
+
+
+_TAKEN = re.compile(r"\$\{(?P<how>oc\.env:|oc\.select:)?(?P<what>[\w.]+)(?:,(?P<other>[^{}]*))?\}")
+QUOTES = "\"'"
 
 
 def _moved(entry: Entry, group: str) -> Entry:

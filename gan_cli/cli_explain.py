@@ -8,8 +8,18 @@ from typing import NoReturn
 
 from gan_cli import cli_docs as docs
 from gan_cli.cli_entry import Entry, Setting, Shelf
-from gan_cli.cli_explained import FORMULAS, Explained, Rows, markdown, write_page
+from gan_cli.cli_explained import (
+    Explained,
+    Rows,
+    capital,
+    cite,
+    describe,
+    labels,
+    markdown,
+    write_page,
+)
 from gan_cli.errors import UserMistake
+from gan_cli.strict import clean
 
 GROUPS = {
     "experiment": "Results we stand by: a whole command under one name.",
@@ -35,11 +45,20 @@ class _Parser(argparse.ArgumentParser):
         raise UserMistake(f"gan explain: {message}; gan explain --help lists what there is")
 
 
+EXAMPLES = """examples:
+  gan explain loss=wgan_gp      an entry
+  gan explain loss              the entries of a group
+  gan explain optimizer.lr      a key, and what each entry sets it to
+  gan explain loss=mine.MyLoss  a class of your own
+"""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="gan explain",
         description="What an entry is: formula, paper, settings, curves, needs and trouble.",
-        epilog="gan explain loss=wgan_gp   gan explain loss   gan explain loss=mine.MyLoss",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -63,14 +82,34 @@ def explain(shelf: Shelf, word: str) -> list[Explained]:
     root = shelf.root()
     if keys := [setting for key, setting in root.items() if f"{key}.".startswith(f"{group}.")]:
         return [_keys(group, keys)]
+    if had := [(e, s) for e, s in _settings(shelf, group) if f"{s.key}.".startswith(f"{group}.")]:
+        return [_who(group, had)]
     typed = [f"{home}={name}" for home in known for name in shelf.names(home)]
     near = _nearest(word if equals else group, [*known, *(typed if equals else []), *root])
     if not equals and not near:
         near = _nearest(word, [name.partition("=")[2] for name in typed])
-    raise UserMistake(
-        f"{word}: there is no such thing to explain; "
-        + (f"did you mean {near}?" if near else f"one of {', '.join(known)}")
-    )
+    if leaves := {_leaf(s.key): s.key for _, s in _settings(shelf, group)}:
+        near = leaves.get(_nearest(_leaf(group), [*leaves]) or "")
+    hint = f"did you mean {near}?" if near else "gan explain lists what there is"
+    raise UserMistake(f"{clean(word, 40)}: there is no such thing to explain; {hint}")
+
+
+def _settings(shelf: Shelf, key: str) -> list[tuple[Entry, Setting]]:
+    """The settings of the group that a dotted key begins with, or nearly begins with."""
+    group, dot, _ = key.partition(".")
+    home = group if group in shelf.groups() else _nearest(group, shelf.groups())
+    return shelf.keys(home) if dot and home else []
+
+
+def _who(key: str, had: list[tuple[Entry, Setting]]) -> Explained:
+    """The entries that have a key, each with its value."""
+    group = had[0][0].group
+    found = Explained(key, f"gan explain {group}=NAME", [_about(group)])
+    inner = f"{key.rpartition('.')[0]}."
+    rows = [(e.typed, f"{s.key.removeprefix(inner)}={s.value}", s.comment) for e, s in had]
+    wide = max(len(typed) for typed, _, _ in rows)
+    found.rows[""] = [(f"{typed:{wide}}  {value}", said) for typed, value, said in rows]
+    return found
 
 
 def _one(shelf: Shelf, group: str, name: str) -> Explained:
@@ -80,8 +119,8 @@ def _one(shelf: Shelf, group: str, name: str) -> Explained:
     if "." in name:
         return own(group, name)
     near = _nearest(name, names)
-    hint = f"did you mean {group}={near}?" if near else f"one of {', '.join(names)}"
-    raise UserMistake(f"{group}={name}: there is no such {group}; {hint}")
+    hint = f"did you mean {group}={near}?" if near else f"gan explain {group} lists them"
+    raise UserMistake(f"{group}={clean(name, 40)}: there is no such {group}; {hint}")
 
 
 def _nearest(word: str, candidates: list[str]) -> str | None:
@@ -100,11 +139,7 @@ def groups(shelf: Shelf) -> Explained:
 
 def _about(group: str) -> str:
     said = docs.package(f"gan_cli.{group}").partition(": ")
-    return GROUPS.get(group) or _capital(said[2] or said[0])
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return GROUPS.get(group) or capital(said[2] or said[0])
 
 
 def listing(shelf: Shelf, group: str) -> Explained:
@@ -161,19 +196,19 @@ def entry(shelf: Shelf, said: Entry) -> Explained:
     if not found.text and said.header:
         found.text = [said.header]
     elif said.header:
-        found.rows["Note"] = _capital(said.header)
+        found.rows["Note"] = capital(said.header)
     if not said.targets and said.commands:
         found.rows["Run"] = [(command, "") for command in said.commands]
     original = _original(said)
     differs = _differs(shelf, said, original)
     if differs and original in shelf.names(said.group):
         found.rows["Variant"] = f"{said.group}={original} with {differs}"
-    _describe(found, described)
-    _cite(found, said.header)
+    describe(found, described)
+    cite(found, said.header)
     found.rows["Settings"] = [(f"{s.key}={s.value}", s.comment) for s in said.settings]
     found.rows["Brings"] = _brings(shelf, said)
     for doc in described:
-        found.rows |= _labels(doc)
+        found.rows |= labels(doc)
     found.rows["Brought by"] = ", ".join(shelf.brought_by(said.group, said.name))
     found.rows["See also"] = ", ".join(_relatives(shelf, said))
     return found
@@ -189,13 +224,13 @@ def own(group: str, target: str) -> Explained:
         raise UserMistake(f"{group}={target}: {lacks}")
     found = Explained(f"{group}={target}", str(docs.find(target.rpartition(".")[0])))
     found.text = [text for text in (doc.summary, *doc.text) if text]
-    _describe(found, [doc])
-    _cite(found)
+    describe(found, [doc])
+    cite(found)
     found.rows["Settings"] = [
         (f"{key}={value}" if value else key, "" if value else "to be given")
         for key, value in doc.arguments.items()
     ]
-    found.rows |= _labels(doc)
+    found.rows |= labels(doc)
     found.rows["To check"] = f"`gan check {group}={target}`"
     found.rows["To train"] = (
         f"a file `{group}/NAME.yaml` in a directory of yours, {_begins(group, target)} and every "
@@ -216,32 +251,6 @@ def _begins(group: str, target: str) -> str:
 
 LISTS = ("penalty", "term", "auxiliary")
 """The groups of which a run can have several."""
-
-
-def _describe(found: Explained, described: list[docs.Doc]) -> None:
-    """The two lines of a loss."""
-    for label, method in FORMULAS.items():
-        said = [text for doc in described if (text := doc.methods.get(method))]
-        found.rows[label] = "; ".join(said)
-
-
-def _labels(doc: docs.Doc) -> dict[str, str]:
-    """The labelled paragraphs as sentences; a symbol or a setting is no word to begin one."""
-    starts = {label: text.partition(" ")[0] for label, text in doc.labels.items()}
-    words = {label for label, word in starts.items() if word.rstrip(".,").isalpha() and word[1:]}
-    return {k: _capital(text) if k in words else text for k, text in doc.labels.items()}
-
-
-def _cite(found: Explained, *more: str) -> None:
-    """The sources, with their links."""
-    papers = docs.cited([*found.text, *more])
-    found.rows["Papers" if len(papers) > 1 else "Paper"] = [
-        (
-            f"{paper.who}, {paper.place}" if paper.place else paper.who,
-            f"https://arxiv.org/abs/{paper.arxiv}" if paper.arxiv else "",
-        )
-        for paper in papers
-    ]
 
 
 def _brings(shelf: Shelf, said: Entry) -> Rows:

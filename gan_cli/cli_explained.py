@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gan_cli import cli_docs as docs
 from gan_cli.cli_page import Page
 
 FORMULAS = {"D minimises": "d", "G minimises": "g"}
@@ -23,6 +24,37 @@ class Explained:
     rows: dict[str, str | Rows] = field(default_factory=dict)
     lines: int = 2
     """Of each row of a listing, at most."""
+
+
+def describe(found: Explained, described: list[docs.Doc]) -> None:
+    """The two lines of a loss."""
+    for label, method in FORMULAS.items():
+        said = [text for doc in described if (text := doc.methods.get(method))]
+        found.rows[label] = "; ".join(said)
+
+
+def labels(doc: docs.Doc) -> dict[str, str]:
+    """The labelled paragraphs as sentences; a symbol or a setting is no word to begin one."""
+    starts = {label: text.partition(" ")[0] for label, text in doc.labels.items()}
+    words = {label for label, word in starts.items() if word.rstrip(".,").isalpha() and word[1:]}
+    return {k: capital(text) if k in words else text for k, text in doc.labels.items()}
+
+
+def cite(found: Explained, *more: str) -> None:
+    """The sources, with their links."""
+    papers = docs.cited([*found.text, *more])
+    found.rows["Papers" if len(papers) > 1 else "Paper"] = [
+        (
+            f"{paper.who}, {paper.place}" if paper.place else paper.who,
+            f"https://arxiv.org/abs/{paper.arxiv}" if paper.arxiv else "",
+        )
+        for paper in papers
+    ]
+
+
+def capital(text: str) -> str:
+    """The text as a sentence begins."""
+    return text[:1].upper() + text[1:]
 
 
 def write_page(found: list[Explained]) -> None:

@@ -64,7 +64,8 @@ def _check(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
     if wish.given or wish.whole:
         raise UserMistake("--input and --from are for generators that make images from images")
     if (labels := labels_of(wish, sampler)) and n % len(labels):
-        raise UserMistake(f"{n} samples of {len(labels)} classes: -n a multiple of {len(labels)}")
+        typed = f"--grid {len(labels)}xCOLUMNS" if wish.grid else f"-n a multiple of {len(labels)}"
+        raise UserMistake(f"{n} samples of {len(labels)} classes: {typed}")
     if wish.grid and (not image or suffix != ".png"):
         raise UserMistake("--grid is for images in one picture: --out FILE.png")
     if wish.grid and n > math.prod(wish.grid):
@@ -86,7 +87,8 @@ def _grid(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
     channels, height, width = sampler.space.shape
     grid.check_channels(channels)
     labels = labels_of(wish, sampler)
-    square = n // len(labels) if labels and len(labels) > 1 else math.ceil(math.sqrt(n))
+    alone = len(labels) == 1 and n > COLUMNS  # one class, and more of it than a row
+    square = math.ceil(math.sqrt(n)) if alone or not labels else n // len(labels)
     columns = wish.grid[1] if wish.grid else square
     scale = wish.scale or grid.default_scale(height, width, columns)
     _check_pixels(n * height * width * scale**2)

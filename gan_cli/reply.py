@@ -29,6 +29,9 @@ from gan_cli.wish import MAX_BYTES, Wish, about, place, put
 MOST = 10_000
 """Images answered at once, at most."""
 
+WIDE = 1.5
+"""Pictures that are so much wider than high are several side by side."""
+
 PICTURED = 16
 """Images in a picture, at most."""
 
@@ -60,7 +63,7 @@ def reply(wish: Wish, sampler: Sampler, others: dict[str, Sampler]) -> str:
         return told
     pairs = Batch(asked.truth, asked.c)
     figures = answers.figures(sampler, pairs, wish.seed)
-    for name, other in others.items():
+    for name, other in _short(others).items():
         figures[name] = answers.figures(other, pairs, wish.seed)["G"]
     return f"{told}\n{answers.table(figures)}"
 
@@ -69,7 +72,9 @@ _Writer = Callable[[Wish, Sampler, dict[str, Sampler], Asked, Path], str]
 
 
 def _check(wish: Wish, sampler: Sampler, others: dict[str, Sampler]) -> None:
-    if bool(wish.given) == bool(wish.whole):
+    if wish.given and wish.whole:
+        raise UserMistake("--input and --from ask for two things: give one of them")
+    if not wish.given and not wish.whole:
         raise UserMistake(
             "this generator makes images from images: --input PATH (images to be answered), or "
             "--from PATH (whole images, of which the inputs are made)"
@@ -83,7 +88,7 @@ def _check(wish: Wish, sampler: Sampler, others: dict[str, Sampler]) -> None:
         raise UserMistake("--class, --grid and -n are for generators that are given no image")
     for name, other in others.items():
         if (other.space, other.task) != (sampler.space, sampler.task):
-            raise UserMistake(f"--against {clean(name)}: it was trained for another task")
+            raise UserMistake(f"--against {clean(name)}: it was trained for another task than this")
 
 
 def _read(wish: Wish, sampler: Sampler) -> Asked:
@@ -94,7 +99,7 @@ def _read(wish: Wish, sampler: Sampler) -> Asked:
     path = wish.given or wish.whole or Path()
     paths, names = [path], [path.stem]
     if path.is_dir():
-        listing = Listing.scan(path)
+        listing = Listing.scan(path, "--input" if wish.given else "--from")
         paths, names = listing.paths, _apart(listing.names)
     if len(paths) > MOST:
         raise UserMistake(f"{clean(path)}: {len(paths)} images; at most {MOST} at once")
@@ -109,11 +114,30 @@ def _read(wish: Wish, sampler: Sampler) -> Asked:
     return Asked(task.read(_decoded(paths, seen)), names, None)
 
 
+def _short(others: dict[str, Sampler]) -> dict[str, Sampler]:
+    """Other generators under the last part of their path, and numbered where that is not enough."""
+    found: dict[str, Sampler] = {}
+    for number, (path, other) in enumerate(others.items(), 2):
+        name = clean(Path(path).resolve().name)[:24]
+        found[name if name not in {"G", "by rule", *found} else f"{name} {number}"] = other
+    return found
+
+
 def _apart(names: Sequence[str]) -> list[str]:
     """Names without their endings, but for those that would then be the same."""
     bare = [str(Path(name).with_suffix("")) for name in names]
     counts = Counter(bare)
     return [short if counts[short] == 1 else n for short, n in zip(bare, names, strict=True)]
+
+
+def _check_sides(path: Path, shape: Shape) -> None:
+    """Raise UserMistake unless it is several pictures side by side, where such are wanted."""
+    _, height, width = Decode(None, shape[0], "none", "white", 1)(path)[0].shape
+    if width / height < shape[2] / shape[1] / 1.3:
+        raise UserMistake(
+            f"{clean(path)} has {width}×{height} pixels, and pictures side by side are wanted: "
+            f"{shape[2]}×{shape[1]}, or as wide for their height"
+        )
 
 
 def _decoded(paths: list[Path], shape: Shape) -> Tensor:
@@ -122,6 +146,8 @@ def _decoded(paths: list[Path], shape: Shape) -> Tensor:
     found = []
     for path in paths:
         try:
+            if shape[2] >= WIDE * shape[1]:
+                _check_sides(path, shape)
             found.append(torch.from_numpy(decode(path)[0].copy()))
         except FAULTS as error:
             raise BadFile(f"{clean(path)}: {reason(error, path)}") from error
@@ -132,9 +158,10 @@ def _picture(
     wish: Wish, sampler: Sampler, others: dict[str, Sampler], asked: Asked, out: Path
 ) -> str:
     c, x = asked.c[:PICTURED], None if asked.truth is None else asked.truth[:PICTURED]
-    drawn = answers.picture(sampler, c, wish.seed, x, others, wish.draws)
+    drawn = answers.picture(sampler, c, wish.seed, x, _short(others), wish.draws)
     put(out, grid.png(grid.enlarge(drawn, wish.scale or 1), about(wish, sampler)))
-    return f"answers to {len(c)} of {len(asked.c)} images"
+    more = "" if len(c) == len(asked.c) else "; all of them: --out DIRECTORY"
+    return f"answers to {len(c)} of {len(asked.c)} images{more}"
 
 
 def _array(

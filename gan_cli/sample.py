@@ -69,10 +69,7 @@ def main(args: list[str]) -> int:
     if asked.truncation is not None:
         sampler.truncate(asked.truncation)
     trust = tuple(asked.trust)
-    others = {
-        f"against {i + 1}": Sampler.load(path, device, asked.raw, trust)
-        for i, path in enumerate(asked.against)
-    }
+    others = {str(path): Sampler.load(path, device, asked.raw, trust) for path in asked.against}
     try:
         told = _drawn(asked, wish, sampler, others)
     except OutOfMemoryError as error:
@@ -92,7 +89,11 @@ def _drawn(
         return _sweep(wish, sampler, asked.sweep)
     if asked.neighbours:
         return _neighbours(wish, sampler, asked.neighbours)
-    return reply(wish, sampler, others) if sampler.space.given else draw(wish, sampler)
+    if sampler.space.given:
+        return reply(wish, sampler, others)
+    if others or wish.draws > 1:
+        raise UserMistake("--against and --draws are for generators that make images from images")
+    return draw(wish, sampler)
 
 
 def _sweep(wish: Wish, sampler: Sampler, code: int) -> str:

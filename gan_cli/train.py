@@ -6,7 +6,6 @@ import platform
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -54,7 +53,7 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
         console.stop()
         if show.summary:
             console.say(show.summary)
-        console.say(_farewell(run, config))
+        console.say(_farewell(run, config, session))
 
 
 def train(
@@ -142,9 +141,9 @@ class Keeper:
         What it was is kept as the SHA-256 of its file, which a resumed run needs no more.
         """
         if self.config["init_from"] is not None:
-            found, path, _ = generators.find(Path(self.config["init_from"]).expanduser())
+            found, path, _ = generators.find(warm.place(self.config["init_from"]))
             players, classes = self.session.method.players, len(self.session.space.classes)
-            for note in warm.start(players, found, path, classes):
+            for note in warm.start(players, found, path, classes, self.about):
                 console.say(note)
             self.about["init_from"] = found.sha256
         return 0
@@ -226,12 +225,12 @@ def _greet(console: Console, run: Run, session: Session, start: int) -> None:
     console.say(f"{count} samples of {size}, weights {weights}, on {session.device} in {precision}")
 
 
-def _farewell(run: Run, config: Config) -> str:
+def _farewell(run: Run, config: Config, session: Session) -> str:
     place = shlex.quote(str(run.dir))
     curves = f"curves       tensorboard --logdir {place}\n" if config["tensorboard"] else ""
     return (
         f"samples      {run.samples}\n"
         f"generator    {run.generator}\n"
         f"{curves}"
-        f"more images  gan sample --ckpt {place}"
+        f"more images  gan sample --ckpt {place}{' --from PICTURES' if session.space.given else ''}"
     )

@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from gan_cli import strict
 from gan_cli.container import Checkpoint
-from gan_cli.errors import UserMistake
+from gan_cli.errors import BadFile, UserMistake
 from gan_cli.player import Player
 
 
-def start(players: dict[str, Player], found: Checkpoint, path: Path, classes: int) -> list[str]:
+def place(named: str) -> Path:
+    """The path that `init_from` names; BadFile where there is nothing."""
+    path = Path(named).expanduser()
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        if "://" not in named:
+            raise BadFile(
+                f"init_from: {strict.clean(path, 60)} is not there: a run directory, a checkpoint "
+                "or a generator file"
+            ) from None
+    except (OSError, ValueError):
+        pass  # who reads it says why it can't be read
+    return path
+
+
+def start(
+    players: dict[str, Player],
+    found: Checkpoint,
+    path: Path,
+    classes: int,
+    about: dict[str, Any] | None = None,
+) -> list[str]:
     """Give new players the weights of a checkpoint, and say what they got.
 
     G and its average, and every other player that the file holds; optimisers and what components
     remember start anew. Where the file's generator knows another number of classes than the
     `classes` of this run, what belongs to classes is left as it is. UserMistake when a tensor is
-    missing, unknown, or of another shape or type; then no player has changed.
+    missing, unknown, or of another shape or type; then no player has changed. `about` is what the
+    files of this run say of its components.
     """
-    file = _File(found, path, classes)
+    file = _File(found, path, classes, about or {})
     plans = [(player, *file.plan(name, player)) for name, player in players.items()]
     if not file.taken:
         raise UserMistake(f"init_from: {file.path} holds none of {', '.join(players)}")
@@ -59,8 +83,9 @@ def _weighted(weights: list[nn.Parameter]) -> bool:
 class _File:
     """A checkpoint, and what new players take of it."""
 
-    def __init__(self, found: Checkpoint, path: Path, classes: int):
+    def __init__(self, found: Checkpoint, path: Path, classes: int, about: dict[str, Any]):
         self.found, self.path, self.here = found, strict.clean(path), classes
+        self.about = about
         space = found.meta.get("space")
         there = space.get("classes") if isinstance(space, dict) else None
         self.there = len(there) if isinstance(there, list) else 0
@@ -103,7 +128,7 @@ class _File:
             (found.keys() - own.keys(), "has no place here"),
         ):
             if names:
-                raise self._mistake(f"{prefix}{min(names)} {said}")
+                raise self._mistake(f"{_ending(prefix + min(names))} {said}")
         return {name: self._fit(f"{prefix}{name}", own[name], found[name]) for name in own}
 
     def _fit(self, name: str, own: Tensor, found: Tensor) -> Tensor:
@@ -111,10 +136,12 @@ class _File:
             return found
         axis = self._classes_along(own, found)
         if axis is None or found.dtype != own.dtype:
-            raise self._mistake(
-                f"{name} is {found.dtype} {tuple(found.shape)} there and {own.dtype} "
-                f"{tuple(own.shape)} here"
+            there, here = (
+                (tuple(found.shape), tuple(own.shape))
+                if found.dtype == own.dtype
+                else (found.dtype, own.dtype)
             )
+            raise self._mistake(f"{_ending(name)} is {there} there and {here} here")
         fitted, shared = own.clone(), own.shape[axis] - self.here  # classes stand last
         fitted.narrow(axis, 0, shared).copy_(found.narrow(axis, 0, shared))
         which = "starts anew" if shared == 0 else "starts anew in what belongs to classes"
@@ -133,8 +160,41 @@ class _File:
         return axis if apart and own.shape[axis] >= self.here else None
 
     def _mistake(self, what: str) -> UserMistake:
-        alone = ", or its generator.safetensors to take G alone" if self.taken else ""
-        return UserMistake(
-            f"init_from: {self.path} is of other networks than this run's: {what}; "
-            f"the same model and settings as there{alone}"
-        )
+        """That the networks differ: by what one types where that is known, else by the tensor."""
+        there = _typed(self.found.meta, "model") | _typed(self.found.meta, "condition")
+        here = _typed(self.about, "model") | _typed(self.about, "condition")
+        apart = [f"{key}={value}" for key, value in there.items() if here.get(key, value) != value]
+        alone = ", or use its generator.safetensors" if self.taken else ""
+        said = f"{what}; type that run's settings{alone}"
+        if apart:
+            told = apart[:2] if len("".join(apart[:2])) < 70 else apart[:1]
+            more = f" (and {len(apart) - len(told)} more)" if len(apart) > len(told) else ""
+            said = f"type {' '.join(told)} as there{more}"
+        return UserMistake(f"init_from: {self._tail(100 - len(said))} is of other networks: {said}")
+
+    def _tail(self, room: int) -> str:
+        """The end of the path, so that a line is one a person reads."""
+        room = max(room + 20, 24)
+        return self.path if len(self.path) <= room else f"…{self.path[1 - room :]}"
+
+
+def _ending(name: str) -> str:
+    """A tensor's player and the end of its name."""
+    return name if len(name) <= 30 else f"{name.partition('/')[0]}/…{name[-26:]}"
+
+
+def _typed(about: dict[str, Any], group: str) -> dict[str, str]:
+    """A component as a file describes it, as one types it."""
+    said = about.get(group)
+    if not isinstance(said, dict):
+        return {}
+    args = said.get("args")
+    inner = args.items() if isinstance(args, dict) else ()
+    typed = {group: said.get("name"), **{f"{group}.{key}": value for key, value in inner}}
+    return {strict.quote(k, 30): strict.quote(_spelled(v), 30) for k, v in typed.items()}
+
+
+def _spelled(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return str(value).replace(" ", "").replace("'", "")

@@ -219,6 +219,44 @@ def test_what_suits_the_images_better_is_in_the_command(data: Run, tmp_path: Pat
     assert shlex.split(told(out, "Train")) == command
 
 
+def test_the_command_after_a_failed_check_is_for_afterwards(data: Run, tmp_path: Path):
+    picture(tmp_path / "d/good.png")
+    for i in range(5):
+        (tmp_path / f"d/bad{i}.png").write_bytes(b"")
+    code, out, _ = data("check", "d", "size=16")
+    assert code == 4
+    assert told(out, "Train") == ""
+    assert told(out, "After that").startswith("gan train ")
+
+
+def test_one_small_image_does_not_decide_the_size(data: Run, tmp_path: Path):
+    picture(tmp_path / "d/tiny.png", 0, (9, 9))
+    for i in range(6):
+        picture(tmp_path / f"d/{i}.png", i + 1, (40 + i, 50))
+    _, out, _ = data("check", "d")
+    assert "dataset.size=40" in told(out, "Train")
+    assert "6 of 7 images are as large" in told(out, "Better")
+
+
+def test_the_task_of_pairs_and_of_frames_is_in_the_command(data: Run, tmp_path: Path):
+    for name in ("a", "b"):
+        picture(tmp_path / name / "1.png")
+    code, out, _ = data("check", "dataset=pairs", "path_a=a", "path_b=b", "size=16")
+    assert code == 0
+    assert told(out, "Train").endswith("task=translate")
+    still = [Image.new("L", (16, 16), 80 * i) for i in range(4)]
+    still[0].save(tmp_path / "film.gif", save_all=True, append_images=still[1:])
+    code, out, _ = data("check", "dataset=frames", "dataset.path=film.gif")
+    assert code == 0
+    assert told(out, "Train").endswith("task=frames")
+    code, _, err = data("check", "film.gif")
+    assert code == 2
+    assert "film.gif is a file; type dataset=frames dataset.path=film.gif" in err
+    code, _, err = data("check", "a/1.png")
+    assert code == 2
+    assert "a/1.png is a file; type its directory, a" in err
+
+
 @pytest.mark.parametrize("name", ["a b", "it's", "x,y", "null", "{a}", "(a)", "ü", 'q"q', "a\\"])
 def test_the_command_can_be_typed_whatever_the_name(name: str, data: Run, tmp_path: Path):
     picture(tmp_path / name / "a.png")

@@ -90,11 +90,17 @@ def test_frames_are_stacked_in_channels_and_told(tmp_path: Path):
     path = animation(tmp_path / "one.gif", [0, 60, 120])
     source = frames(path, channels=3, past=2, size=[8, 12]).load()
     assert (source.shape, source.frames, source.length) == ((9, 8, 12), 3, 1)
-    assert source.notes == ("3 frames of 1 clips, 1 samples",)
+    assert source.notes == ("3 frames of 1 clip, 1 sample",)
     space = Task(2).space(source)
     assert (space.shape, space.given) == ((3, 8, 12), (6, 8, 12))
     with pytest.raises(ValueError, match=r"task\.past=2"):
         Task(1).space(source)
+
+
+def test_several_are_counted_as_several(tmp_path: Path):
+    animation(tmp_path / "a.gif", [0, 60, 120])
+    animation(tmp_path / "b.gif", [20, 80])
+    assert frames(tmp_path).load().notes == ("5 frames of 2 clips, 3 samples",)
 
 
 def test_a_mirrored_window_is_mirrored_in_all_of_its_frames(tmp_path: Path):

@@ -18,6 +18,7 @@ from gan_cli.dataset.stream import Streamed
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.randomness import generator
 from gan_cli.task.translate import Translate
+from gan_cli.task.unconditional import Unconditional
 
 CPU = torch.device("cpu")
 
@@ -59,6 +60,28 @@ def test_a_folder_of_pictures_side_by_side_needs_no_pairs(tmp_path: Path):
     batch = Translate().pair(source.open(1, 0, CPU)(0).x, generator(0))
     assert batch.x.shape == batch.c.shape == (1, 3, 8, 8)
     assert float(batch.c.mean()) < float(batch.x.mean())
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (24, 16)])
+def test_pictures_that_are_no_pairs_are_refused_with_the_size_of_some(height: int, width: int):
+    source = Resident.of(torch.zeros(2, 3, height, width, dtype=torch.uint8), None, ())
+    with pytest.raises(
+        ValueError, match=r"dataset\.size=\[16,32\] dataset\.crop=none, or dataset=p"
+    ):
+        Translate().space(source)
+
+
+def test_pairs_of_upright_pictures_are_pairs(tmp_path: Path):
+    source = pairs(three(tmp_path), size=[24, 12]).load()
+    assert Translate().space(source).shape == (1, 24, 12)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_pairs_are_no_single_pictures(tmp_path: Path, monkeypatch, fits: bool):
+    monkeypatch.setattr(module, "fits_host", lambda size: fits)
+    source = pairs(three(tmp_path), workers=0).load()
+    with pytest.raises(ValueError, match="task=translate"):
+        Unconditional().space(source)
 
 
 def test_kinds_of_files_may_differ_and_folders_are_part_of_a_name(tmp_path: Path):

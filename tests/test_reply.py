@@ -74,7 +74,7 @@ def test_of_whole_images_the_truth_is_known_and_answers_are_measured(file, capsy
     assert [line.split("  ")[0].strip() for line in told.splitlines()[2:]] == [
         "by rule",
         "G",
-        "against 1",
+        "h.safetensors",
     ]
 
 
@@ -112,7 +112,7 @@ WRONG = [
     (["--input", "images", "--draws", "99999999999"], "over 16 GiB"),
     (["--neighbours", "dataset=digits"], "given no image"),
     ([], "--input PATH"),
-    (["--input", "images", "--from", "images"], "--input PATH"),
+    (["--input", "images", "--from", "images"], "two things"),
     (["--input", "images", "--class", "3"], "--class, --grid and -n"),
     (["--input", "nowhere"], "nowhere: gone"),
     (["--input", "g.safetensors"], "no image of a kind"),

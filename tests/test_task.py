@@ -259,6 +259,11 @@ def test_kinds_are_classes_by_name_or_number_each_once_an_epoch(task, a, b):
     assert not task.space(kinds(task)[0]).paired
 
 
+def test_kinds_are_told_by_their_names():
+    assert kinds(Unpaired("dog", "cat"))[1].notes == ("unpaired: 7 pictures of dog, 7 of cat",)
+    assert kinds(Unpaired(of="invert"))[1].notes == ("unpaired: 10 pictures of a, 10 of b",)
+
+
 def test_pictures_that_are_made_are_made_of_others():
     data, source = kinds(Unpaired(of="invert"))
     feed = source.open(1, 0, CPU)

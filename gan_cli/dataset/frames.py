@@ -64,9 +64,16 @@ class Frames:
                 f"{clean(path)}: a sample is {self.past + 1} frames in a row, and no clip has more "
                 f"than {longest}: {fix}"
             )
-        told = f"{len(found.frames)} frames of {len(found.lengths)} clips, {len(starts)} samples"
+        told = (
+            f"{_count(len(found.frames), 'frame')} of {_count(len(found.lengths), 'clip')}, "
+            f"{_count(len(starts), 'sample')}"
+        )
         frames = torch.from_numpy(np.stack(found.frames))
         return Windows.of(frames, torch.tensor(starts), self.past + 1, self.mirror, (told,))
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 @dataclass(frozen=True, eq=False)

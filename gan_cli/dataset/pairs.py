@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -67,8 +68,8 @@ class Pairs:
         resident = fits_host(len(a.names) * math.prod(shape))
         found = self._survey(a, b, beside, shape, resident)
         if found.images is not None:
-            return Resident.of(torch.from_numpy(found.images), None, (), notes=found.notes)
-        return Streamed(
+            return Kept.of(torch.from_numpy(found.images), None, (), notes=found.notes)
+        return Read(
             Files([a.paths[i] for i in found.kept], beside, shape),
             None,
             len(found.kept),
@@ -98,6 +99,18 @@ class Pairs:
         file = Path(self.cache).expanduser() / f"pairs-{way[:16]}.npz"
         key = f"1 {a.sha256} {b.sha256} {self.decode()} {self.on_bad_image}"
         return Cache(file, key).through(keep, make)
+
+
+class Kept(Resident):
+    """Pairs in memory."""
+
+    side_by_side: ClassVar[bool] = True
+
+
+class Read(Streamed):
+    """Pairs too many for memory."""
+
+    side_by_side: ClassVar[bool] = True
 
 
 def _partners(a: Listing, b: Listing) -> dict[Path, Path]:

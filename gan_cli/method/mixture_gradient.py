@@ -21,8 +21,8 @@ from gan_cli.player import Facts, Player
 class MixtureGradient:
     """Gradient ascent of a mixture of Gaussians on the mean log-likelihood, batch by batch.
 
-    What method=mixture does by expectation maximisation (Dempster, Laird and Rubin 1977), whose
-    step is a gradient step too, with a matrix for a rate (Xu and Jordan 1996, "On convergence
+    What method=mixture does by expectation maximisation, that of Dempster, Laird and Rubin 1977.
+    Its step is a gradient step too, with a matrix for a rate (Xu and Jordan 1996, "On convergence
     properties of the EM algorithm for Gaussian mixtures"); but here any part of the data will do
     for a step. The components start at samples of the first batch, as wide as all of it.
 

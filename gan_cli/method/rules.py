@@ -9,6 +9,7 @@ from gan_cli.augment import Listens
 from gan_cli.auxiliary.infogan import InfoGAN
 from gan_cli.condition import featured
 from gan_cli.condition.headed import Headed
+from gan_cli.condition.unseen import Unseen
 from gan_cli.errors import UserMistake
 from gan_cli.loss import Crossing, Selective, Solved, Unbounded
 from gan_cli.method.critic import judges_patches
@@ -22,6 +23,7 @@ def rules(kit: Kit) -> Game:
     space, matching = kit.space, kit.condition.matching
     conditional = bool(space.classes) or space.given is not None
     refuse("condition", _lonely(kit))
+    refuse("condition", _untied(kit))
     return Game(
         loss=kit.loss,
         penalties=kit.penalties,
@@ -96,6 +98,17 @@ def mixed_up(kit: Kit, G: nn.Module) -> str | None:
     ):
         return None
     return "it guesses a sample's code, and G mixes the styles of two: model.mixing=0.0"
+
+
+def _untied(kit: Kit) -> str | None:
+    """The refusal of labels that only G is told, and nobody holds it to."""
+    tied = kit.auxiliaries or kit.terms or not isinstance(kit.condition, Unseen)
+    if tied or not kit.space.classes:
+        return None
+    return (
+        "D is not told the label, so nothing ties a sample to it: auxiliary=acgan beside it, or "
+        "condition=concat"
+    )
 
 
 def torn_apart(kit: Kit) -> str | None:

@@ -12,7 +12,7 @@ TILE = 112
 """The height of a picture, about, in pixels."""
 
 GAP = 6
-INK = 40
+INK = 250
 
 
 def panel(columns: dict[str, Tensor]) -> Pixels:

@@ -26,7 +26,9 @@ class Translate(FromImages):
     a pair alike.
 
     Needs: pictures in pairs, and a model that makes images from images: model=unet.
-    Trouble: blurred answers: less weight on term.l1. Half a picture on the wrong side: b_to_a.
+    Trouble: blurred answers: less weight on term.l1. The wrong one of the two is made:
+    task.direction=b_to_a. Half a picture given, and half of it made: the size, which has to be
+    that of both together, dataset.size=[H,2W] dataset.crop=none.
     """
 
     direction: str = "a_to_b"
@@ -36,13 +38,22 @@ class Translate(FromImages):
         check_choice("direction", self.direction, DIRECTIONS)
 
     def space(self, source: Source) -> Space:
-        """Half a picture from the other; ValueError where there are no halves."""
+        """One picture from the other; ValueError where a sample is no two of them."""
         if getattr(source, "mirror", False):
             raise ValueError(
                 "dataset.mirror would put the left picture of a pair on the right: "
                 "dataset.mirror=false task.mirror=true"
             )
-        return super().space(source)
+        space = super().space(source)
+        _, height, width = source.shape
+        if width <= height and not getattr(source, "side_by_side", False):
+            side = min(height, width)
+            raise ValueError(
+                f"its pictures are {width}×{height}, and a pair side by side is about twice as "
+                f"wide as high: dataset=folder dataset.size=[{side},{2 * side}] dataset.crop=none, "
+                "or dataset=pairs for two folders"
+            )
+        return space
 
     def shapes(self, shape: Shape) -> tuple[Shape, Shape]:
         """Half the width, twice; ValueError where it has no half."""

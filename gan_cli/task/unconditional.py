@@ -26,6 +26,8 @@ class Unconditional:
         """Samples of the data's shape; ValueError where a sample is no single picture."""
         if frames := getattr(source, "frames", None):
             raise ValueError(f"a sample here is {frames} frames in a row: task=frames")
+        if getattr(source, "side_by_side", False):
+            raise ValueError("a sample here is two pictures side by side: task=translate")
         return Space(source.shape)
 
     def take(self, source: Source) -> Source:

@@ -14,6 +14,7 @@ from gan_cli.dataset.source import Feed, Source, check_choice
 from gan_cli.dataset.subset import of_class, subset
 from gan_cli.randomness import mix
 from gan_cli.space import Shape, Space
+from gan_cli.strict import clean
 from gan_cli.task.pictures import FromImages, check_picture, edges
 
 
@@ -77,7 +78,11 @@ class Unpaired(FromImages):
 
     def take(self, source: Source) -> Source:
         """Batches of both kinds."""
-        return _TwoKinds(self, *self._parts(source))
+        names = ("a", "b")
+        if self.of is None:
+            a, b = _numbers(source.classes, self.a, self.b)
+            names = (source.classes[a], source.classes[b])
+        return _TwoKinds(self, *self._parts(source), names)
 
     def shapes(self, shape: Shape) -> tuple[Shape, Shape]:
         """The image's, twice; of edges, one channel from it."""
@@ -137,6 +142,7 @@ class _TwoKinds:
     task: Unpaired
     a: Source
     b: Source
+    names: tuple[str, str]
 
     @property
     def shape(self) -> Shape:
@@ -162,7 +168,8 @@ class _TwoKinds:
     @property
     def notes(self) -> tuple[str, ...]:
         """How many there are of each kind, and how they were read."""
-        counted = f"unpaired: {self.a.length} pictures of a, {self.b.length} of b"
+        a, b = map(clean, self.names)
+        counted = f"unpaired: {self.a.length:,} pictures of {a}, {self.b.length:,} of {b}"
         return (counted, *self.a.notes)
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> Feed:

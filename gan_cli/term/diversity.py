@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from gan_cli.errors import UserMistake
 from gan_cli.space import Space
 from gan_cli.term import Played, check_weight
 
@@ -22,7 +23,8 @@ class Diversity:
     arXiv 1903.05628 (mode seeking), who minimise its reciprocal. z' is the code of the sample
     before it in the batch. Beyond `bound` (τ) nothing more is to be had.
 
-    Needs: a condition, where G has taken to answering with the same whatever z is.
+    Needs: a condition, where G has taken to answering with the same whatever z is; two or
+        more samples in a batch.
     Trouble: answers that no longer fit what is asked for: a smaller weight or bound.
     """
 
@@ -36,9 +38,17 @@ class Diversity:
             raise ValueError(f"bound must be positive, not {self.bound}")
 
     def __call__(self, played: Played) -> Tensor:
-        """What each sample costs, `(N,)`; less, the more it depends on its code."""
+        """What each sample costs, `(N,)`; less, the more it depends on its code.
+
+        UserMistake for a batch of one, whose code has no other beside it.
+        """
         fake = played.fake
         assert fake.z is not None
+        if len(fake.z) < 2:
+            raise UserMistake(
+                "term=diversity compares two codes: batch_size=2 or more, and as many in each "
+                "part that accumulate makes"
+            )
         z = fake.z.roll(1, 0)
         apart = (fake.x - played.G(z, fake.c)).abs().flatten(1).mean(1)
         codes = (fake.z - z).abs().mean(1).clamp(min=TINY)

@@ -15,11 +15,12 @@ pytestmark = pytest.mark.training
 ELSEWHERE = {  # what needs files of the user's, tried with some in tests of its own
     *("dataset=mnist", "dataset=fashion_mnist", "dataset=kmnist", "dataset=cifar10"),
     *("dataset=folder", "dataset=pairs", "dataset=frames"),
-    *("task=frames", "task=colorize", "term=perceptual"),
+    *("task=frames", "task=colorize", "task=translate", "term=perceptual"),
     "model=mixture",  # with method=mixture
 }
 COMPANIONS = {  # what an entry needs beside it
     "model=unet": "task=superres",
+    "condition=unseen": "task=label auxiliary=acgan",
     "auxiliary=acgan": "task=label",
     "auxiliary=tac": "task=label",
     "auxiliary=adc": "task=label",
@@ -47,7 +48,7 @@ def test_it_runs_two_steps_and_its_generator_samples(choice, tmp_path, request):
     if choice in NEED_MNIST:
         request.getfixturevalue("mnist_root")  # skips where there is none
     beside = COMPANIONS.get(choice) or WITH.get(choice.partition("=")[0])
-    asked = [*([beside] if beside else []), choice, *TINY, f"run_dir={tmp_path / 'run'}"]
+    asked = [*(beside or "").split(), choice, *TINY, f"run_dir={tmp_path / 'run'}"]
     config = composed(*asked)
     train.launch(config, {}, asked, ["gan", "train", *asked])
     sampler = Sampler.load(tmp_path / "run" / "generator.safetensors")

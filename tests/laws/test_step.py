@@ -65,6 +65,7 @@ def test_each_player_moves_alone_and_leaves_no_gradient(override):
         assert all(p.grad is None for p in [*gan.G.weights, *gan.D.weights])
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("override", GAMES)
 def test_a_step_is_a_function_of_the_players_the_data_and_the_seed(override):
     ends = []
@@ -105,6 +106,7 @@ def test_both_cannot_have_a_head_start():
 ALONE = [name for name in entries("loss") if not hasattr(part("loss", name), "crosses")]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("loss", ALONE)
 def test_a_batch_in_parts_is_the_same_step(loss):
     """Gradient accumulation costs memory, not truth."""

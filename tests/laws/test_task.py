@@ -141,6 +141,8 @@ def test_batches_are_a_function_of_seed_and_number(setting):
     one, data = DERIVED[setting], source((3, 16, 16))
     if "frames" in setting:
         data = _with_frames(source((9, 16, 16)))
+    elif "translate" in setting:
+        data = source((3, 16, 32))
     space, feeds = one.space(data), [one.take(data).open(4, 3, CPU) for _ in range(2)]
     forwards = [feeds[0](i) for i in range(5)]
     for i in (4, 0, 2):
