@@ -84,14 +84,22 @@ def explain(shelf: Shelf, word: str) -> list[Explained]:
         return [_keys(group, keys)]
     if had := [(e, s) for e, s in _settings(shelf, group) if f"{s.key}.".startswith(f"{group}.")]:
         return [_who(group, had)]
+    raise _unknown(shelf, word)
+
+
+def _unknown(shelf: Shelf, word: str) -> UserMistake:
+    """That a word stands for nothing, and the nearest that stands for something."""
+    group, equals, _ = word.partition("=")
+    known = shelf.groups()
     typed = [f"{home}={name}" for home in known for name in shelf.names(home)]
-    near = _nearest(word if equals else group, [*known, *(typed if equals else []), *root])
+    among = [*known, *(typed if equals else []), *shelf.root()]
+    near = _nearest(word if equals else group, among)
     if not equals and not near:
         near = _nearest(word, [name.partition("=")[2] for name in typed])
     if leaves := {_leaf(s.key): s.key for _, s in _settings(shelf, group)}:
         near = leaves.get(_nearest(_leaf(group), [*leaves]) or "")
     hint = f"did you mean {near}?" if near else "gan explain lists what there is"
-    raise UserMistake(f"{clean(word, 40)}: there is no such thing to explain; {hint}")
+    return UserMistake(f"{clean(word, 40)}: there is no such thing to explain; {hint}")
 
 
 def _settings(shelf: Shelf, key: str) -> list[tuple[Entry, Setting]]:

@@ -163,7 +163,11 @@ class _File:
         """That the networks differ: by what one types where that is known, else by the tensor."""
         there = _typed(self.found.meta, "model") | _typed(self.found.meta, "condition")
         here = _typed(self.about, "model") | _typed(self.about, "condition")
-        apart = [f"{key}={value}" for key, value in there.items() if here.get(key, value) != value]
+        other = [key for key in there if here.get(key, there[key]) != there[key]]
+        groups = [key for key in other if "." not in key]  # which bring settings of their own
+        apart = [
+            f"{k}={there[k]}" for k in other if "." not in k or k.partition(".")[0] not in groups
+        ]
         alone = ", or use its generator.safetensors" if self.taken else ""
         said = f"{what}; type that run's settings{alone}"
         if apart:

@@ -17,6 +17,7 @@ from gan_cli.dataset.source import Resident
 from gan_cli.dataset.stream import Streamed
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.randomness import generator
+from gan_cli.task.label import Label
 from gan_cli.task.translate import Translate
 from gan_cli.task.unconditional import Unconditional
 
@@ -80,8 +81,9 @@ def test_pairs_of_upright_pictures_are_pairs(tmp_path: Path):
 def test_pairs_are_no_single_pictures(tmp_path: Path, monkeypatch, fits: bool):
     monkeypatch.setattr(module, "fits_host", lambda size: fits)
     source = pairs(three(tmp_path), workers=0).load()
-    with pytest.raises(ValueError, match="task=translate"):
-        Unconditional().space(source)
+    for task in (Unconditional(), Label()):
+        with pytest.raises(ValueError, match="task=translate"):
+            task.space(source)
 
 
 def test_kinds_of_files_may_differ_and_folders_are_part_of_a_name(tmp_path: Path):

@@ -11,6 +11,8 @@ import pytest
 
 from gan_cli import cli_docs as docs
 from gan_cli.cli import main
+from gan_cli.cli_entry import Shelf, plain
+from gan_cli.cli_explain import main as explain_main
 from gan_cli.cli_page import Page, short
 from tests.conftest import CONF, ROOT, entries
 
@@ -90,6 +92,59 @@ def test_a_name_without_its_group_and_a_key_of_the_root(told):
     assert "D's updates a step" in told("n_critic")
 
 
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("optimizer.lr", ["optimizer=adam", "lr=2.0e-4"]),
+        ("optimizer.lr=0.1", ["optimizer=sgd", "lr=0.01"]),
+        ("model.width", ["model=mlp_toy", "width=128"]),
+        ("term.l1.weight", ["term=l1", "weight=100.0"]),
+        ("penalty.r1", ["penalty=r1", "r1.gamma=10.0"]),
+        ("task.factor", ["task=superres", "factor=2", "or", "4"]),
+    ],
+)
+def test_a_key_of_entries_lists_who_has_it_with_its_value(told, key, line):
+    assert line in [said.split() for said in told(key).splitlines()]
+
+
+KEYS = sorted({s.key for group in GROUPS for _, s in Shelf.of(None).keys(group)})
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_lines_of_keys_fit(told, width):
+    assert len(KEYS) > 100
+    for line in told(*KEYS, width=width).splitlines():
+        assert len(line) <= width or " " not in line.strip(), line
+
+
+def test_no_value_is_shown_as_it_is_interpolated(told):
+    said = told(*KEYS, "data_root", width=100)
+    assert "$" + "{" not in said
+    assert "task.past=dataset.past  " in told("task=frames")
+    assert "model.d_norm=critic_norm" in told("model=dcgan")
+    assert "data_root=$GAN_DATA  else ~/.cache/gan" in told("data_root")
+
+
+@pytest.mark.parametrize(
+    ("spelled", "said"),
+    [
+        ("2.0", ("2.0", "")),
+        ("${a.b}", ("a.b", "")),
+        ("${oc.select:a.b,2}", ("a.b", "else 2")),
+        ('${oc.env:A,"~/b"}/c', ("$A/c", "else ~/b/c")),
+    ],
+)
+def test_what_is_taken_from_elsewhere_is_said_plainly(spelled, said):
+    assert plain(spelled) == said
+
+
+def test_examples_stand_in_a_line_each(capsys):
+    with pytest.raises(SystemExit):
+        explain_main(["--help"])
+    said = [line.split("  ")[1] for line in capsys.readouterr().out.splitlines()[-4:]]
+    assert [line.split()[:2] for line in said] == 4 * [["gan", "explain"]]
+
+
 def test_several_at_once(told):
     said = told("loss=wgan", "penalty=[gp,r1]")
     assert [word for word in ("loss=wgan", "penalty=gp", "penalty=r1") if f"{word} " in said]
@@ -102,6 +157,12 @@ def test_several_at_once(told):
         ("los", "did you mean loss?"),
         ("penalti=gp", "did you mean penalty"),
         ("wgan_pg", "did you mean wgan_gp?"),
+        ("optimizer.lrr", "did you mean optimizer.lr?"),
+        ("optimiser.lr", "did you mean optimizer.lr?"),
+        ("term.l1.wieght", "weight?"),
+        ("loss.zzz", "gan explain lists"),
+        ("xyzzy", "gan explain lists"),
+        ("loss=xyzzy", "gan explain loss lists them"),
         ("loss=mine.Loss", "there is no module mine here"),
     ],
 )
@@ -109,6 +170,7 @@ def test_a_wrong_name_is_one_line_with_the_nearest(told, word, hint):
     said = told(word, code=2)
     assert hint in said
     assert len(said.splitlines()) == 1
+    assert len(said) <= 100
 
 
 OWN = '''

@@ -138,8 +138,9 @@ def test_other_networks_are_refused_by_the_tensor_that_differs(other):
     with pytest.raises(UserMistake, match=said) as refusal:
         warm.start(mine, saved(players(*overrides)), HERE, 0)
     assert "there/run is of other networks" in str(refusal.value)
-    assert ("to take G alone" in str(refusal.value)) == (other == "constraint")
+    assert ("generator.safetensors" in str(refusal.value)) == (other == "constraint")
     assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 160
     after = {k: v for name, p in mine.items() for k, v in p.state(name).items()}
     assert all(torch.equal(before[k], v) for k, v in after.items())  # all or nothing
 
@@ -148,7 +149,7 @@ def test_another_type_of_number_is_refused():
     found = saved(players(*MLP))
     key = next(k for k in found.tensors if k.startswith("G/"))
     found.tensors[key] = found.tensors[key].double()
-    with pytest.raises(UserMistake, match=r"torch\.float64 .* there and torch\.float32"):
+    with pytest.raises(UserMistake, match=r"torch\.float64 there and torch\.float32 here"):
         warm.start(players(*MLP), found, HERE, 0)
 
 
@@ -286,11 +287,33 @@ def refused(tmp_path: Path, kind: type[Exception], said: str, *overrides: str) -
 
 def test_what_cannot_be_is_refused_before_training_and_leaves_nothing(source, tmp_path):
     start = f"init_from={source}"
-    refused(tmp_path, UserMistake, "G/.* there and .* here", start, "model.width=17")
+    refused(tmp_path, UserMistake, r"type model\.width=16 as there$", start, "model.width=17")
+    refused(tmp_path, UserMistake, "type model=mlp as there$", start, "model=dcgan")
+    refused(tmp_path, UserMistake, "D/.*type that run's settings", start, "constraint=spectral")
     refused(tmp_path, UserMistake, "freeze_d: D has 4 layers", start, "freeze_d=4")
-    refused(tmp_path, BadFile, "No such file", f"init_from={tmp_path / 'nowhere'}")
+    refused(tmp_path, BadFile, "nowhere is not there: a run dir", "init_from=outputs/nowhere")
     generator = f"init_from={source / 'generator.safetensors'}"
     refused(tmp_path, UserMistake, "holds no D, of which freeze_d", generator, "freeze_d=1")
+
+
+def test_a_long_path_and_a_strangers_settings_stay_one_short_line():
+    source, mine = saved(players(*OTHERS["width"][0])), players(*MLP)
+    args = {"width": 10**40, "x" * 99: "[y]\n" * 99, "z": None}
+    source.meta["model"] = {"name": "mlp\x1b", "args": args}
+    about = {"model": {"name": "mlp", "args": {"width": 12}}}
+    with pytest.raises(UserMistake, match="type model=mlp. as there|type model=mlp. ") as refusal:
+        warm.start(mine, source, Path("a" * 150), 0, about)
+    said = str(refusal.value)
+    assert said.isprintable()
+    assert len(said) < 160
+
+
+@pytest.mark.parametrize("meta", [None, 3, {"name": None}, {"args": [1]}])
+def test_settings_that_a_file_does_not_say_are_not_told(meta):
+    source = saved(players(*OTHERS["width"][0]))
+    source.meta["model"] = meta
+    with pytest.raises(UserMistake, match="is of other networks"):
+        warm.start(players(*MLP), source, HERE, 0, {"model": {"name": "mlp", "args": {}}})
 
 
 def test_layers_of_nobody_cannot_stay():

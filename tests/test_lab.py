@@ -136,6 +136,7 @@ def test_numbers_are_shown_as_they_are_read():
 
 
 @pytest.mark.training
+@pytest.mark.timeout(400)  # a minute of one core, on a machine that may be crowded
 @pytest.mark.parametrize("name", sorted(cli_lab.experiments()))
 def test_every_claim_holds_in_a_minute(name: str, tmp_path: Path, capsys):
     assert cli_lab.main([name, "--quick", "--out", str(tmp_path)]) == 0

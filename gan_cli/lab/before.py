@@ -1,4 +1,4 @@
-"""What came before GANs? An autoencoder, a VAE and a mixture beside a GAN, on the same digits.
+"""Before GANs: an autoencoder, a VAE and a mixture beside a GAN, on the same digits.
 
 Four generators learn the same handwritten digits, each from the same number of images: the decoder
 of an autoencoder (Hinton and Salakhutdinov 2006), given random codes; that of a variational

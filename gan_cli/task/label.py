@@ -21,6 +21,10 @@ class Label:
 
     def space(self, source: Source) -> Space:
         """Samples of the data's classes; ValueError where these have none."""
+        if getattr(source, "side_by_side", False):
+            raise ValueError(
+                "pairs of pictures have no labels, and one is made from the other: task=translate"
+            )
         if len(source.classes) < 2:
             raise ValueError(
                 "it needs labels, and these data have none: dataset=digits, or a folder with one "

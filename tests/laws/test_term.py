@@ -147,6 +147,13 @@ def test_diversity_earns_what_an_answer_changes_with_its_code_up_to_a_bound(by, 
     torch.testing.assert_close(paid, torch.full((5,), -2.0 * earned))
 
 
+def test_diversity_refuses_a_batch_of_one_code(vgg, D):
+    G, z, c = Shifted(0.5), torch.zeros(1, 1), images(1)[:1]
+    game = Played(G, D, Batch(images(2)[:1], c), Batch(G(z, c), c, z))
+    with pytest.raises(build.UserMistake, match="batch_size=2 or more"):
+        term("diversity", vgg)(game)
+
+
 def test_diversity_refuses_impossible_values(vgg):
     for wrong in ("weight=-1.0", "every=0", "bound=0.0"):
         with pytest.raises(build.UserMistake, match=wrong.split("=")[0]):
