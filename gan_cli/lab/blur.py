@@ -1,4 +1,4 @@
-"""Why is a mean-squared-error answer blurred, and an adversarial one not?
+"""Blur: a mean-squared-error answer is blurred where several are right, an adversarial one not.
 
 A digit of 8×8 pixels is asked for, and four grey ones are given: many digits are right. The answer
 of least squared error is their mean, which is no digit (Mathieu et al. 2015, arXiv 1511.05440,

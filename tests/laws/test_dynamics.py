@@ -38,6 +38,7 @@ def play(gan: GAN, name: str, steps: int, first: int = 0) -> None:
         DYNAMICS[name].step(gan, batches(gan.batches_per_step), step)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("override", GAMES)
 @pytest.mark.parametrize("name", DYNAMICS)
 def test_both_move_and_leave_nothing_behind(name, override):

@@ -62,6 +62,7 @@ def test_what_is_descended_falls_on_digits_in_50_steps(name):
     assert sum(losses[-5:]) / 5 < sum(losses[1:6]) / 5 - 0.01
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", METHODS)
 def test_a_step_is_a_function_of_the_seed_and_its_number(name):
     """And what was kept after two steps goes on as if it had not been stopped."""

@@ -53,6 +53,7 @@ GAMES = [f"loss={name}" for name in entries("loss")] + [
 ]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("override", GAMES)
 def test_each_player_moves_alone_and_leaves_no_gradient(override):
     gan = game(override)
