@@ -1,4 +1,4 @@
-"""Blur: a mean-squared-error answer is blurred where several are right, an adversarial one not.
+"""Several answers are right: squared error gives their mean, a GAN one of them.
 
 A digit of 8×8 pixels is asked for, and four grey ones are given: many digits are right. The answer
 of least squared error is their mean, which is no digit (Mathieu et al. 2015, arXiv 1511.05440,
