@@ -69,6 +69,38 @@ def answered(task: Task | Derived) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
+class Classless:
+    """Another source's samples, without their classes; how they are opened is the task's own."""
+
+    source: Source
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of a sample."""
+        return self.source.shape
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the samples, in hex."""
+        return self.source.fingerprint
+
+    @property
+    def length(self) -> int | None:
+        """How many samples there are."""
+        return self.source.length
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of how the samples were read."""
+        return self.source.notes
+
+
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """A source of samples and image conditions, derived from another source's samples."""
 

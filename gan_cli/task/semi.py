@@ -14,6 +14,7 @@ from gan_cli.batch import Batch
 from gan_cli.dataset.source import Feed, Resident, Source
 from gan_cli.errors import UserMistake
 from gan_cli.space import Space
+from gan_cli.task import Classless
 
 
 @dataclass(frozen=True)
@@ -95,29 +96,9 @@ class _Listed(Source, Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class _Few:
+class _Few(Classless):
     source: _Listed
     task: Semi
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.source.shape
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def fingerprint(self) -> str:
-        return self.source.fingerprint
-
-    @property
-    def length(self) -> int | None:
-        return self.source.length
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.source.notes
 
     def known(self) -> Resident:
         """The samples with a label, in memory."""

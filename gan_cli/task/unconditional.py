@@ -10,6 +10,7 @@ import torch
 from gan_cli.batch import Batch
 from gan_cli.dataset.source import Feed, Source
 from gan_cli.space import Space
+from gan_cli.task import Classless
 
 
 @dataclass(frozen=True)
@@ -36,29 +37,7 @@ class Unconditional:
 
 
 @dataclass(frozen=True, eq=False)
-class _Unlabelled:
-    source: Source
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.source.shape
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def fingerprint(self) -> str:
-        return self.source.fingerprint
-
-    @property
-    def length(self) -> int | None:
-        return self.source.length
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.source.notes
-
+class _Unlabelled(Classless):
     def open(self, batch_size: int, seed: int, device: torch.device) -> Feed:
         return _Bare(self.source.open(batch_size, seed, device))
 
