@@ -8,7 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,17 +45,9 @@ class Cache:
         notes = (*found.notes, trouble) if trouble else found.notes
         return Survey(found.kept, found.images, notes)
 
-    @contextmanager
-    def locked(self) -> Iterator[str]:
+    def locked(self) -> AbstractContextManager[str]:
         """Keep other processes from preparing the same; gives what is in the way, or ''."""
-        with contextlib.ExitStack() as stack:
-            trouble = ""
-            try:
-                self.file.parent.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(FileLock(self.file.with_suffix(".lock")))
-            except (OSError, RuntimeError) as error:  # the latter where files can't be locked
-                trouble = self._trouble(error)
-            yield trouble
+        return locked(self.file, self._trouble)
 
     def read(self, images: bool) -> Survey | None:
         """What was written, its pixels only when asked for and checked by their SHA-256."""
@@ -104,3 +96,16 @@ class Cache:
 
 def _sha256(images: NDArray[np.uint8]) -> str:
     return digest(torch.from_numpy(images), None)
+
+
+@contextmanager
+def locked(file: Path, trouble: Callable[[Exception], str]) -> Iterator[str]:
+    """Keep other processes from making the same file; gives what is in the way in words, or ''."""
+    with contextlib.ExitStack() as stack:
+        told = ""
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(file.with_suffix(".lock")))
+        except (OSError, RuntimeError) as error:  # the latter where files can't be locked
+            told = trouble(error)
+        yield told

@@ -22,17 +22,17 @@ import copy
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from gan_cli import container
+from gan_cli.dataset.cache import locked
 from gan_cli.dataset.source import Resident, Source
 from gan_cli.dataset.stream import Streamed
 from gan_cli.errors import BadFile, DiskFailure, UserMistake
@@ -171,18 +171,13 @@ class _Kept:
         key = hashlib.sha256(repr(self.about).encode()).hexdigest()
         self.file = directory / f"judge-{key[:16]}.safetensors"
 
-    @contextmanager
-    def locked(self) -> Iterator[str]:
+    def locked(self) -> AbstractContextManager[str]:
         """Keep other processes from training the same; gives what is in the way, or ''."""
-        with contextlib.ExitStack() as stack:
-            trouble = ""
-            try:
-                self.file.parent.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(FileLock(self.file.with_suffix(".lock")))
-            except (OSError, RuntimeError) as error:  # the latter where files can't be locked
-                why = getattr(error, "strerror", None) or error
-                trouble = f"the judge is not kept: can't write {clean(self.file.parent)} ({why})"
-            yield trouble
+        return locked(self.file, self._trouble)
+
+    def _trouble(self, error: Exception) -> str:
+        why = getattr(error, "strerror", None) or error
+        return f"the judge is not kept: can't write {clean(self.file.parent)} ({why})"
 
     def read(self) -> Judge:
         """The judge that is kept; FileNotFoundError, or BadFile for any other file."""
