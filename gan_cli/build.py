@@ -27,10 +27,12 @@ from gan_cli.configs import directory
 from gan_cli.constraint import Constraint
 from gan_cli.dynamics import Dynamics
 from gan_cli.errors import BadFile, UserMistake
+from gan_cli.extractor import Recipe as Features
 from gan_cli.fast import Hardware
 from gan_cli.loss import Loss
 from gan_cli.method.kit import Recipe
 from gan_cli.method.turns import Turns
+from gan_cli.metric import Metric
 from gan_cli.model import Model
 from gan_cli.optimizer import Optimizer
 from gan_cli.penalty import Penalty
@@ -56,6 +58,8 @@ class Parts:
     condition: Condition
     auxiliary: dict[str, Auxiliary]
     term: dict[str, Term]
+    metric: dict[str, Metric]
+    extractor: Features
     loss: Loss
     penalty: dict[str, Penalty]
     constraint: Constraint
@@ -133,7 +137,7 @@ def _formless(name: str) -> str:
     return f"{said}; if there is one under `{group}:`, its first line must be # @package _global_"
 
 
-LISTS = ("penalty", "term", "auxiliary")
+LISTS = ("penalty", "term", "auxiliary", "metric")
 """The groups of which a run can have several, each under its own name."""
 
 _DUTIES = {
@@ -146,6 +150,8 @@ _DUTIES = {
     "condition": ("matching", "generator", "discriminator"),
     "auxiliary": ("guesses", "answer", "d", "g", "refuses"),
     "term": ("every", "__call__", "refuses"),
+    "metric": ("figures", "refuses", "__call__"),
+    "extractor": ("of",),
     "loss": ("relative", "d", "g"),
     "penalty": ("every", "__call__", "refuses"),
     "constraint": ("wrap", "project", "refuses"),
@@ -165,6 +171,11 @@ _ADVICE = {
     "refuses": "def refuses(self, D): return None, unless there is a D it can't be right for",
 }
 """What to write in a component that lacks something."""
+
+
+def settings(specs: Config) -> dict[str, dict[str, Any]]:
+    """What components of a list are told, by name, as plain values."""
+    return {n: {k: v for k, v in s.items() if not k.startswith("_")} for n, s in specs.items()}
 
 
 def check(config: Config) -> list[str]:
@@ -206,7 +217,8 @@ def _installed(group: str, name: str) -> str | None:
     if not re.fullmatch(r"\w+", name, re.ASCII) or not path.is_file():
         return None
     said = OmegaConf.load(path)
-    found = (OmegaConf.select(said, key) for key in ("_target_", f"{group}._target_"))
+    keys = ("_target_", f"{group}._target_", f"{group}.{name}._target_")  # the last one of a list
+    found = (OmegaConf.select(said, key) for key in keys)
     return next((str(target) for target in found if target), None)
 
 

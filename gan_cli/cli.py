@@ -6,6 +6,10 @@ import sys
 VERBS = {
     "train": ("gan_cli.cli_train", "train a GAN; the same command again resumes it"),
     "sample": ("gan_cli.sample", "draw samples from a run, a checkpoint or a generator file"),
+    "evaluate": ("gan_cli.cli_evaluate", "measure a generator or a directory of images"),
+    "serve": ("gan_cli.serve", "explore a generator on a page in your browser"),
+    "export": ("gan_cli.export", "write a generator for others: safetensors, ONNX, torch.export"),
+    "invert": ("gan_cli.invert", "the latent codes that best give your own images"),
     "data": ("gan_cli.cli_data", "what is in a data set, and how D sees it"),
     "lab": ("gan_cli.cli_lab", "short experiments that check the theory: table, picture, verdict"),
     "explain": ("gan_cli.cli_explain", "what an entry is: formula, paper, settings, trouble"),

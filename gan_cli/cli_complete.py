@@ -101,12 +101,35 @@ def candidates(line: str) -> list[str]:
         from gan_cli.cli_lab import ALL, experiments
 
         found = [*experiments(), ALL]
+    elif verb == "sample" or words[-2] == CKPT:
+        found = _options(words[2:])
     else:
         found = _AFTER.get(verb, [])
     return [name for name in found if name.startswith(word)]
 
 
 _AFTER = {"completion": [*SCRIPTS], "help": [*VERBS], "data": ["check", "preview"]}
+
+
+CKPT = "--ckpt"
+
+
+def _options(words: list[str]) -> list[str]:
+    """What `gan sample` takes: the values of an option, and options that aren't there yet."""
+    from gan_cli.sample_options import parser
+
+    *before, word = words
+    if before[-1:] == [CKPT]:
+        return _runs(word, "")
+    actions = parser()._actions
+    asked = next((action for action in actions if action.option_strings[-1:] == before[-1:]), None)
+    if asked is not None and asked.nargs is None:
+        return [str(choice) for choice in asked.choices or ()]
+    free = [action for action in actions if not {*action.option_strings} & {*before}]
+    again = [action for action in actions if isinstance(action.default, list)]
+    return [
+        flag for a in dict.fromkeys([*free, *again]) for flag in a.option_strings if flag[1] == "-"
+    ]
 
 
 def _settings(words: list[str]) -> list[str]:
@@ -122,18 +145,18 @@ def _settings(words: list[str]) -> list[str]:
         hidden = ("--experimental-rerun", "--shell-completion")
         return [flag for flag in flags if flag.startswith("--") and flag not in hidden]
     if word.startswith("resume="):
-        return _runs(word.partition("=")[2])
+        return _runs(word.partition("=")[2], "resume=")
     args, _ = get_args_parser().parse_known_args(before)
     composer = Composer(Sources(args.config_dir, args.config_name), before)
     found = BashCompletion(composer.loader)._query(composer.name, " ".join(words))
     return [*found, "resume="]
 
 
-def _runs(typed: str) -> list[str]:
+def _runs(typed: str, before: str) -> list[str]:
     """The run directories that a path could become, and the directories on the way there."""
     parent = Path(typed) if typed.endswith("/") else Path(typed or ".").parent
     if not typed:
         parent = Path("outputs") if Path("outputs").is_dir() else Path()
     found = sorted(path for path in parent.glob("*") if path.is_dir())
     ends = {True: "", False: "/"}
-    return [f"resume={path}{ends[(path / 'run.json').is_file()]}" for path in found]
+    return [f"{before}{path}{ends[(path / 'run.json').is_file()]}" for path in found]

@@ -75,11 +75,11 @@ def read(words: list[str]) -> Asked:
     asked = Asked()
     for word in words:
         named = word.startswith(("dataset=", "dataset.path="))
-        if "=" in word and (named or not _is_directory(word)):
+        if "=" in word and (named or not is_directory(word)):
             asked.overrides.append(word)
         elif asked.directory is not None:
             raise UserMistake(f"one directory at a time: {asked.directory}, or {word}")
-        elif not _is_directory(word):
+        elif not is_directory(word):
             raise UserMistake(_no_directory(word))
         else:
             asked.directory = word
@@ -104,11 +104,12 @@ def _no_directory(word: str) -> str:
     if not is_file:
         return f"{clean(word)}: there is no such directory; or type dataset=NAME"
     if Path(word).suffix.lower() in MOVING:
-        return f"{clean(word)} is a file; type dataset=frames dataset.path={clean(_quoted(word))}"
+        return f"{clean(word)} is a file; type dataset=frames dataset.path={clean(quoted(word))}"
     return f"{clean(word)} is a file; type its directory, {clean(Path(word).parent)}"
 
 
-def _is_directory(word: str) -> bool:
+def is_directory(word: str) -> bool:
+    """Whether it names a directory that is there."""
     try:
         return Path(word).is_dir()
     except (OSError, ValueError):  # a name too long, or with a NUL
@@ -133,7 +134,7 @@ def parts(asked: Asked, config_dir: str | None) -> Parts:
         if key.isidentifier() and key not in known:
             asked.overrides[index] = f"dataset.{text}"
     if asked.directory is not None:
-        asked.overrides[:0] = ["dataset=folder", f"dataset.path={_quoted(asked.directory)}"]
+        asked.overrides[:0] = ["dataset=folder", f"dataset.path={quoted(asked.directory)}"]
     diagnose(composer, asked.overrides, multirun=False).complain()
 
     from gan_cli import build  # imports torch
@@ -141,7 +142,7 @@ def parts(asked: Asked, config_dir: str | None) -> Parts:
     return build.parts(plain(composer.compose(asked.overrides)))
 
 
-def _quoted(path: str) -> str:
+def quoted(path: str) -> str:
     """A path as one value in Hydra's grammar, in double quotes where these will do."""
     from gan_cli.cli_compose import quote
 

@@ -17,12 +17,12 @@ from gan_cli.build import Parts
 from gan_cli.cli_data import Asked
 from gan_cli.console import Console
 from gan_cli.dataset.source import Source
-from gan_cli.draw import MAX_PIXELS
 from gan_cli.errors import UserMistake
 from gan_cli.plot.grid import Pixels, check_channels, default_scale, grid, png
 from gan_cli.randomness import reseed
 from gan_cli.strict import clean
 from gan_cli.task import Derived
+from gan_cli.wish import MAX_PIXELS
 
 CPU = torch.device("cpu")
 

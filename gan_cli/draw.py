@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
 
-import numpy as np
 import torch
 
+from gan_cli import stream
 from gan_cli.errors import UserMistake
 from gan_cli.plot import grid
 from gan_cli.sampler import Sampler
 from gan_cli.strict import clean
-from gan_cli.wish import MAX_BYTES, Wish, about, labels_of, place, put
+from gan_cli.wish import MAX_BYTES, MAX_PIXELS, Wish, about, labels_of, place, put
 
-MAX_PIXELS = 100_000_000
-"""Pixels of a picture, at most."""
+MOST = 100_000_000
+"""Samples that are written one by one, at most."""
 
 COLUMNS = 8
 """Samples of each class in a picture."""
@@ -37,16 +35,18 @@ def draw(wish: Wish, sampler: Sampler) -> str:
     n = _count(wish, sampler)
     _check(wish, sampler, n, out)
     image = _is_image(sampler)
-    writers: dict[str, _Writer] = {".png": _grid if image else _scatter, ".npz": _array}
-    writers.get(out.suffix.lower(), _directory)(wish, sampler, n, out)
+    writers: dict[str, _Writer] = {".png": _grid if image else _scatter, ".npz": stream.array}
+    made = writers.get(out.suffix.lower(), _singles)(wish, sampler, n, out)
     whence = f"step {sampler.step}, {sampler.origin.weights} weights, seed {wish.seed}"
-    return f"{clean(out, 4096)}: {n} samples of {_size(sampler)} ({whence})"
+    more = f", {made}" if made else ""
+    whence += f", {wish.way}" if wish.way else ""
+    return f"{clean(out, 4096)}: {n} samples of {_size(sampler)}{more} ({whence})"
 
 
 _PICTURED = {(1,), (2,)}
 """Shapes of points that a picture can show: a histogram, a scatter plot."""
 
-_Writer = Callable[[Wish, Sampler, int, Path], None]
+_Writer = Callable[[Wish, Sampler, int, Path], str | None]
 
 
 def _count(wish: Wish, sampler: Sampler) -> int:
@@ -71,16 +71,24 @@ def _check(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
     if wish.grid and n > math.prod(wish.grid):
         size = "x".join(map(str, wish.grid))
         raise UserMistake(f"{n} samples don't fit --grid {size}: a smaller -n")
-    if wish.scale and (not image or suffix == ".npz"):
-        raise UserMistake("--scale is for pictures of images, and this is none")
-    if n * math.prod(sampler.space.shape) * 4 > MAX_BYTES:
-        raise UserMistake(f"{n} samples of {_size(sampler)} are over 16 GiB: a smaller -n")
+    _check_size(wish, sampler, n, suffix)
     if suffix in {".png", ".npz"} and out.is_dir():
         raise UserMistake(f"{clean(out)} is a directory: another name")
     if not image and suffix not in {".png", ".npz"}:
         raise UserMistake("points are no images: --out FILE.png or FILE.npz")
     if not image and suffix == ".png" and sampler.space.shape not in _PICTURED:
         raise UserMistake(f"points of {sampler.space.shape[0]} numbers: --out FILE.npz")
+
+
+def _check_size(wish: Wish, sampler: Sampler, n: int, suffix: str) -> None:
+    if wish.scale and (not _is_image(sampler) or suffix == ".npz"):
+        raise UserMistake("--scale is for pictures of images, and this is none")
+    if suffix not in {".png", ".npz"} and n > MOST:
+        raise UserMistake(f"{n} samples; at most {MOST:,} at once: a smaller -n")
+    if wish.shards and suffix in {".png", ".npz"}:
+        raise UserMistake("--shards are files in a directory: --out DIRECTORY")
+    if suffix == ".png" and n * math.prod(sampler.space.shape) * 4 > MAX_BYTES:
+        raise UserMistake(f"{n} samples of {_size(sampler)} are over 16 GiB: a smaller -n")
 
 
 def _grid(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
@@ -106,40 +114,14 @@ def _scatter(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
     put(out, grid.png(picture, about(wish, sampler)))
 
 
-def _array(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
-    batches = _batches(wish, sampler, n)
-    parts = map(grid.pixels, batches) if _is_image(sampler) else (x.numpy() for x in batches)
-    name = "images" if _is_image(sampler) else "points"
-    arrays: dict[str, Any] = {name: np.concatenate(list(parts))}
-    if sampler.space.classes:
-        asked = labels_of(wish, sampler)
-        each = torch.tensor(asked).repeat_interleave(n // len(asked)) if asked else None
-        labels = sampler.labels(range(n)) if each is None else each
-        arrays["labels"] = cast(torch.Tensor, labels).numpy()
-    arrays |= about(wish, sampler) | {"seed": wish.seed}
-    file = io.BytesIO()
-    cast(Any, np.savez_compressed)(file, **arrays)
-    put(out, file.getvalue())
-
-
-def _directory(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
+def _singles(wish: Wish, sampler: Sampler, n: int, out: Path) -> str | None:
     channels, height, width = sampler.space.shape
     grid.check_channels(channels)
-    scale = wish.scale or 1
-    _check_pixels(height * width * scale**2)
-    if not wish.force and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserMistake(
-            f"{clean(out)} is there already: another --out, or --force to write over it"
-        )
-    told = about(wish, sampler)
-    for index, image in enumerate(_images(wish, sampler, n)):
-        data = grid.png(grid.enlarge(image, scale), told | {"index": str(index)})
-        put(out / f"{index:06d}.png", data, sync=False)
-
-
-def _images(wish: Wish, sampler: Sampler, n: int) -> Iterator[grid.Pixels]:
-    for x in _batches(wish, sampler, n):
-        yield from grid.pixels(x)
+    _check_pixels(height * width * (wish.scale or 1) ** 2)
+    if wish.shards:
+        return stream.shards(wish, sampler, n, out)
+    stream.directory(wish, sampler, n, out)
+    return None
 
 
 def _batches(wish: Wish, sampler: Sampler, n: int) -> Iterator[torch.Tensor]:

@@ -37,11 +37,14 @@ MAX_LENGTH = 64
 MAX_CLASSES = 1 << 14
 """Classes that a generator knows, at most."""
 
+FILES = ("generator.safetensors", "model.safetensors")
+"""Where a directory holds its generator: a run, an export."""
+
 _NAME = re.compile(r"[A-Za-z]\w{0,63}(\.[A-Za-z]\w{0,63}){0,7}", re.ASCII)
 _ARGUMENT = re.compile(r"[A-Za-z]\w{0,63}", re.ASCII)
 
 
-_FAILURES = (
+FAILURES = (
     BadFile,
     ArithmeticError,
     AssertionError,
@@ -102,7 +105,7 @@ def load(path: str | Path, raw: bool, trust: tuple[str, ...]) -> Loaded:
             raise ValueError(f"its prior can't be: {reason}")
         if task is not None and task.shapes(data) != (space.shape, space.given):
             raise ValueError("its task does not make such samples")
-    except _FAILURES as error:
+    except FAILURES as error:
         reason = strict.quote(" ".join(str(error).split()) or type(error).__name__, 200)
         raise BadFile(f"{strict.clean(where)}: {reason}") from error
     step, averaged = _count(meta.get("step")), prefix.startswith("G_ema")
@@ -121,18 +124,18 @@ def find(path: str | Path) -> tuple[Checkpoint, Path, list[str]]:
     if not _is_directory(path):
         return container.read(path), path, []
     checkpoints = path / "checkpoints"
+    file = next((file for name in FILES if (file := path / name).exists()), None)
     rejected: list[str] = []
     try:
         found = state.newest(checkpoints if checkpoints.is_dir() else path)
         if found:
             return found
     except BadFile as error:
-        if not (path / "generator.safetensors").exists():
+        if file is None:
             raise
         rejected = [str(error)]
-    file = path / "generator.safetensors"
-    if not file.exists():
-        wanted = "checkpoints/step-*.safetensors or generator.safetensors"
+    if file is None:
+        wanted = f"checkpoints/step-*.safetensors, {' or '.join(FILES)}"
         raise BadFile(f"{strict.clean(path)}: holds no {wanted}")
     return container.read(file), file, rejected
 
@@ -152,7 +155,7 @@ def _spaces(meta: dict[str, Any]) -> tuple[Space, Shape]:
     if not isinstance(space, dict) or space.keys() - {"given", "data"} != {"shape", "classes"}:
         raise ValueError("its metadata has no space with a shape and classes")
     given = _shape(space["given"]) if "given" in space else None
-    shape, classes = _shape(space["shape"]), _classes(space["classes"])
+    shape, classes = _shape(space["shape"]), class_names(space["classes"])
     if given and (classes or len(given) != 3):
         raise ValueError("it is given what no generator is given")
     return Space(shape, classes, given), _shape(space.get("data", space["shape"]))
@@ -165,7 +168,7 @@ def _components(
     from gan_cli import build  # here, because a sampler of a live network does without Hydra
 
     def named(group: str) -> Any:
-        name, arguments = _described(meta, group)
+        name, arguments = described(meta, group)
         return build.component(group, name, arguments, trust)
 
     condition = named("condition") if "condition" in meta else None
@@ -176,7 +179,7 @@ def _components(
     return named("model"), condition, prior, task
 
 
-def _described(meta: dict[str, Any], group: str) -> tuple[str, dict[str, Any]]:
+def described(meta: dict[str, Any], group: str) -> tuple[str, dict[str, Any]]:
     """A component's name and arguments, if they are sane; else ValueError."""
     spec = meta.get(group)
     if not isinstance(spec, dict) or spec.keys() != {"name", "args"}:
@@ -213,7 +216,8 @@ def _shape(shape: Any) -> Shape:
     return tuple(shape)
 
 
-def _classes(classes: Any) -> tuple[str, ...]:
+def class_names(classes: Any) -> tuple[str, ...]:
+    """The names of classes, if they are sane; else ValueError."""
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ValueError("its classes are not a list of names")
     if len(classes) > MAX_CLASSES:
@@ -242,16 +246,16 @@ def _build(
 ) -> Generator:
     """The generator with these weights, once a weightless one has shown that it fits them."""
     new = condition.generator if condition else plain_generator
-    with _no_larger_than(tensors), torch.device("meta"):
+    with no_larger_than(tensors), torch.device("meta"):
         plan = new(model, space).state_dict()
-    _compare(plan, tensors, prefix)
+    compare(plan, tensors, prefix)
     with torch.random.fork_rng(devices=[]):
         generator = new(model, space)
     generator.load_state_dict(tensors, strict=True)
     return generator.eval().requires_grad_(False)
 
 
-def _compare(plan: dict[str, Tensor], tensors: dict[str, Tensor], prefix: str) -> None:
+def compare(plan: dict[str, Tensor], tensors: dict[str, Tensor], prefix: str) -> None:
     """Raise ValueError unless names, shapes and dtypes are those of the plan."""
     if missing := sorted(plan.keys() - tensors.keys()):
         raise ValueError(f"tensor {prefix}{missing[0]} is missing; the model it names needs it")
@@ -267,7 +271,7 @@ def _compare(plan: dict[str, Tensor], tensors: dict[str, Tensor], prefix: str) -
 
 
 @contextmanager
-def _no_larger_than(tensors: dict[str, Tensor]) -> Iterator[None]:
+def no_larger_than(tensors: dict[str, Tensor]) -> Iterator[None]:
     """Stop the construction of networks with far more parts than there are tensors for."""
     room = 8 * len(tensors) + 256
 

@@ -106,12 +106,12 @@ def _read(wish: Wish, sampler: Sampler) -> Asked:
     if len(paths) * wish.draws * math.prod(sampler.space.shape) * 4 > MAX_BYTES:
         raise UserMistake(f"{wish.draws} answers to each of {len(paths)} images are over 16 GiB")
     if wish.whole:
-        x = _decoded(paths, sampler.data)
+        x = decoded(paths, sampler.data)
         pair = task.pair(x, randomness.generator("pair", wish.seed))
         assert pair.c is not None
         return Asked(pair.c, names, pair.x if answered(task) else None)
     seen = task.seen(torch.zeros(1, *given)).shape[1:]
-    return Asked(task.read(_decoded(paths, seen)), names, None)
+    return Asked(task.read(decoded(paths, seen)), names, None)
 
 
 def _short(others: dict[str, Sampler]) -> dict[str, Sampler]:
@@ -140,7 +140,7 @@ def _check_sides(path: Path, shape: Shape) -> None:
         )
 
 
-def _decoded(paths: list[Path], shape: Shape) -> Tensor:
+def decoded(paths: list[Path], shape: Shape) -> Tensor:
     """Images of that shape, in [-1, 1]; BadFile for one that can't be read."""
     decode = Decode((shape[1], shape[2]), shape[0], "center", "white", 1)
     found = []

@@ -28,8 +28,12 @@ BUDGET = frozenset({"steps", "images", "epochs"})
 
 CADENCE = frozenset(
     {"log_every", "sample_every", "checkpoint_every", "keep", "preview", "tensorboard"}
+    | {"evaluate_every", "evaluate_n", "best", "patience"}
 )
-"""Keys that say how often a run is written down."""
+"""Keys that say how often a run is written down, and looked at."""
+
+LOOKING = frozenset({"hardware", "metric", "extractor"})
+"""Groups that say where a run is and what is measured of it: training depends on none of them."""
 
 _LONGEST = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*=[A-Za-z0-9_.-]*")
@@ -41,7 +45,7 @@ WHERE = frozenset({"dataset.path", "dataset.root", "dataset.cache", "dataset.wor
 
 def may_change(key: str) -> bool:
     """Whether a run may be continued with another value of this key."""
-    return key in CONTROL | BUDGET | CADENCE | WHERE or key.partition(".")[0] == "hardware"
+    return key in CONTROL | BUDGET | CADENCE | WHERE or key.partition(".")[0] in LOOKING
 
 
 def name(overrides: Iterable[str]) -> str:
@@ -86,6 +90,7 @@ class Run:
         self.samples = directory / "samples"
         self.checkpoints = directory / "checkpoints"
         self.generator = directory / "generator.safetensors"
+        self.best = directory / "best.safetensors"
         self.notes, self.changes = notes, changes
         self._lock: int | None = lock
         self._new = False

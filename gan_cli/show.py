@@ -12,13 +12,13 @@ from gan_cli.console import Console
 from gan_cli.disk import replace
 from gan_cli.log import Log
 from gan_cli.method.gan import GAN
+from gan_cli.metric.law import Law, lawful
 from gan_cli.plot.grid import Pixels, grid, png
 from gan_cli.plot.scatter import scatter
 from gan_cli.run import Run
 from gan_cli.sampler import Sampler
 from gan_cli.session import Session
 from gan_cli.task import answered
-from gan_cli.toy.law import Law, lawful
 from gan_cli.toy.watch import Watch
 
 IMAGES = 64

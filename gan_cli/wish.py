@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from gan_cli import __version__, disk
 from gan_cli.errors import UserMistake
 from gan_cli.sampler import Sampler
@@ -15,7 +18,10 @@ ROWS = 64
 """Rows of a picture of classes, at most."""
 
 MAX_BYTES = 16 << 30
-"""Of all samples together, at most."""
+"""Of all samples that are held together, at most."""
+
+MAX_PIXELS = 100_000_000
+"""Pixels of a picture, at most."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +29,9 @@ class Wish:
     """What to draw and where to, as far as it was said; the rest is chosen to suit the samples.
 
     `grid` is (rows, columns); `classes` are names or numbers, `given` the images to be answered
-    and `whole` those of which they are made, each of them answered `draws` times; `command` is
-    what was typed, and goes into the files.
+    and `whole` those of which they are made, each of them answered `draws` times; `shards`
+    are so many images of a tar file; `way` is what else makes the samples what they are, in words;
+    `command` is what was typed, and goes into the files.
     """
 
     ckpt: Path
@@ -39,14 +46,27 @@ class Wish:
     given: Path | None = None
     whole: Path | None = None
     draws: int = 1
+    shards: int | None = None
+    way: str = ""
     command: str = ""
 
 
-def place(wish: Wish, sampler: Sampler, suffix: str, detail: str = "") -> Path:
+def place(
+    wish: Wish,
+    sampler: Sampler,
+    suffix: str,
+    detail: str = "",
+    films: frozenset[str] = frozenset(),
+) -> Path:
     """Where it goes when nothing is said: into the run's samples/ if it is of a run, else beside
-    the file. UserMistake for a folder that leads elsewhere, or a name of a kind that isn't made."""
+    the file. UserMistake for a folder that leads elsewhere, or a name of a kind that isn't made;
+    where films are made, for all other kinds."""
     if wish.out is not None:
-        if wish.out.suffix.lower() in _OTHER or wish.out.name == "-":
+        kind = wish.out.suffix.lower()
+        if films and (kind not in films or wish.out.is_dir()):
+            names = ", ".join(f"FILE{film}" for film in sorted(films))
+            raise UserMistake(f"--out {clean(wish.out)}: this is one file: --out {names}")
+        if not films and (kind in _OTHER or wish.out.name == "-"):
             raise UserMistake(
                 f"--out {clean(wish.out)}: a name that ends in .png is a picture, in .npz an "
                 "array, and any other a directory of single PNGs"
@@ -66,6 +86,22 @@ def place(wish: Wish, sampler: Sampler, suffix: str, detail: str = "") -> Path:
 _OTHER = frozenset(
     ".bmp .gif .jpeg .jpg .mp4 .npy .pdf .pkl .pt .pth .safetensors .svg .tif .tiff .webp".split()
 )
+
+
+def picture_place(wish: Wish, sampler: Sampler, detail: str) -> Path:
+    """Where one picture goes; UserMistake for a name that is no picture's."""
+    out = place(wish, sampler, ".png", detail)
+    if out.suffix.lower() != ".png" or out.is_dir():
+        raise UserMistake(f"--out {clean(out)}: this is one picture: --out FILE.png")
+    return out
+
+
+def check_images(sampler: Sampler, flag: str) -> None:
+    """Raise UserMistake unless the generator makes images of codes."""
+    if sampler.space.given:
+        raise UserMistake(f"{flag} is for generators that are given no image: --from or --input")
+    if len(sampler.space.shape) != 3:
+        raise UserMistake(f"{flag} is for generators that make images; leave it out")
 
 
 def put(path: Path, data: bytes, sync: bool = True) -> None:
@@ -102,6 +138,17 @@ def labels_of(wish: Wish, sampler: Sampler) -> list[int]:
     if not names:
         raise UserMistake("--class: this generator knows no classes; train one with task=label")
     return [label for part in wish.classes.split(",") for label in _labels(part.strip(), names)]
+
+
+def in_turn(wish: Wish, sampler: Sampler, n: int) -> Tensor | None:
+    """Labels `(n,)` of samples side by side: the classes wished for in turn, else all of them."""
+    names = sampler.space.classes
+    if wish.classes is None and not names:
+        return None
+    listed = torch.arange(len(names))
+    if wish.classes is not None:
+        listed = torch.tensor(labels_of(wish, sampler))
+    return listed[torch.arange(n) % len(listed)]
 
 
 def _labels(part: str, names: tuple[str, ...]) -> list[int]:

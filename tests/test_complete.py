@@ -34,7 +34,12 @@ from tests.conftest import Result, entries
         ("gan train --experimental", []),
         ("gan completion f", ["fish"]),
         ("gan help sa", ["sample"]),
-        ("gan sample --ck", []),
+        ("gan sample --ck", ["--ckpt"]),
+        ("gan sample --ckpt x --tr", ["--trust", "--truncation", "--truncations"]),
+        ("gan sample --refine l", ["langevin"]),
+        ("gan sample --path ", ["linear", "spherical"]),
+        ("gan sample --seed ", []),
+        ("gan sample --raw --ra", []),
         ("gan nonsense x", []),
     ],
 )
@@ -54,6 +59,18 @@ def test_runs_to_resume_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "outputs" / "a" / "run.json").touch()
     assert candidates("gan train resume=") == ["resume=outputs/a", "resume=outputs/b/"]
     assert candidates("gan train resume=out") == ["resume=outputs/"]
+
+
+@pytest.mark.parametrize("verb", ["sample", "evaluate"])
+def test_runs_to_sample_from_are_offered(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / "outputs" / name).mkdir(parents=True)
+    (tmp_path / "outputs" / "a" / "run.json").touch()
+    assert candidates(f"gan {verb} --ckpt ") == ["outputs/a", "outputs/b/"]
+    assert candidates(f"gan {verb} --ckpt outputs/b") == ["outputs/b/"]
 
 
 def test_a_users_own_choices_are_offered(tmp_path: Path):

@@ -16,8 +16,9 @@ from gan_cli.dataset.stream import Streamed
 from gan_cli.errors import UserMistake
 from gan_cli.metric import judge as judges
 from gan_cli.metric import judge_net
+from gan_cli.metric.classes import class_shares, entropy
 from gan_cli.metric.judge import Judge
-from gan_cli.metric.judge_score import accuracy, class_shares, entropy
+from gan_cli.metric.labels import right
 
 CPU = torch.device("cpu")
 
@@ -45,6 +46,10 @@ def pictures(source: Resident) -> torch.Tensor:
     return source.images.float() / 127.5 - 1
 
 
+def accuracy(judge: Judge, x: torch.Tensor, c: torch.Tensor) -> float:
+    return float(right(judge.labels(x), c).float().mean())
+
+
 def test_it_tells_easy_classes_apart(tmp_path: Path):
     judge, new = Judge.of(stripes(), cache=tmp_path), stripes(seed=1)
     assert (judge.accuracy, judge.held_out, judge.notes) == (1.0, 6, ())
@@ -60,8 +65,13 @@ def test_its_answers_are_those_of_each_image_by_itself(tmp_path: Path):
     assert (h.shape, p.shape) == ((1100, 64), (1100, 2))
     assert torch.allclose(p.sum(1), torch.ones(1100))
     assert torch.equal(p.argmax(1), judge.labels(x))
-    assert torch.allclose(judge.features(x[700:701]), h[700:701], atol=1e-5)
+    assert torch.equal(judge.features(x[700:701]), h[700:701])
     assert not h.requires_grad
+
+
+def test_it_says_how_good_it_is(tmp_path: Path):
+    said = Judge.of(stripes(), cache=tmp_path).said
+    assert said.endswith("100.0 % right on 6 images that it has not learnt from")
 
 
 def test_random_numbers_gradients_and_modes_are_left_alone(tmp_path: Path):

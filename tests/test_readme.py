@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.games import composed
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-QUICK = ["steps=2", "images=null", "epochs=null", "batch_size=4", "sample_every=2", "log_every=1"]
+QUICK = ["steps=2", "images=null", "epochs=null", "batch_size=4", "sample_every=1", "log_every=1"]
 """A run of a moment, whatever the command asks for."""
 
 
@@ -47,6 +47,7 @@ RUNS = {
     "demo": ["experiment=demo"],
     "dataset-mnist+task-label": ["task=label", "model=mlp"],
     "experiment-infogan": ["experiment=infogan"],
+    "experiment-sngan_mnist": ["task=label", "model=mlp"],
     "experiment-superres_mnist": ["task=superres_x4", *UNET],
     "mean": ["task=superres_x4", *UNET, "method=regression", "term=l2"],
 }

@@ -18,15 +18,15 @@ from gan_cli.dataset.ring import Ring
 from gan_cli.loss.fgan import FGAN
 from gan_cli.loss.nonsaturating import NonSaturating
 from gan_cli.loss.wgan import WGAN
+from gan_cli.metric.cells import Cells
+from gan_cli.metric.law import Law, lawful
+from gan_cli.metric.modes import modes
 from gan_cli.model import Generator
 from gan_cli.model.mlp import MLP
 from gan_cli.model.packed import Packed
 from gan_cli.sampler import Sampler
 from gan_cli.space import Space
-from gan_cli.toy.cells import Cells
-from gan_cli.toy.law import Law, lawful
 from gan_cli.toy.measure import _slopes, look, perfect
-from gan_cli.toy.modes import modes
 from gan_cli.toy.picture import picture
 from tests.games import part
 

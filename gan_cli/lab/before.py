@@ -24,9 +24,9 @@ from gan_cli.lab import Cell, Claim, Picture, Report, Say, Table, above, below
 from gan_cli.lab.before_picture import Shown, grids
 from gan_cli.lab.game import play
 from gan_cli.method.coder import Coder
+from gan_cli.metric.classes import class_shares, entropy
 from gan_cli.metric.frechet import distance
 from gan_cli.metric.judge import Judge
-from gan_cli.metric.judge_score import class_shares, entropy
 from gan_cli.metric.neighbours import nearest, take
 from gan_cli.sampler import Sampler
 from gan_cli.session import Session

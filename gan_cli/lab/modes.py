@@ -22,9 +22,9 @@ from gan_cli import build, session
 from gan_cli.lab import Cell, Claim, Picture, Report, Say, Table, below
 from gan_cli.lab.game import play
 from gan_cli.lab.modes_picture import Played, scatters
+from gan_cli.metric.modes import modes, perfect
 from gan_cli.sampler import Sampler
 from gan_cli.space import Space
-from gan_cli.toy.modes import modes, perfect
 
 SAMPLES = 10_000
 SEEDS = 3

@@ -11,7 +11,7 @@ from matplotlib.collections import EllipseCollection
 from torch import Tensor
 
 from gan_cli.lab import style
-from gan_cli.toy.modes import RADIUS, Modes
+from gan_cli.metric.modes import RADIUS, Modes
 
 POINTS = 2500
 

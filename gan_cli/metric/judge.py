@@ -37,14 +37,12 @@ from gan_cli.dataset.source import Resident, Source
 from gan_cli.dataset.stream import Streamed
 from gan_cli.errors import BadFile, DiskFailure, UserMistake
 from gan_cli.metric import judge_net
+from gan_cli.metric.blocks import through
 from gan_cli.metric.judge_net import JudgeNet, Labelled
 from gan_cli.strict import clean
 
 FEWEST = 10
 """Images to learn from, at least."""
-
-CHUNK = 500
-"""Images that are looked at together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +100,7 @@ class Judge:
         return dataclasses.replace(self, net=copy.deepcopy(self.net).to(device))
 
     def features(self, x: Tensor) -> Tensor:
-        """What it sees in images in [-1, 1], `(N, C, H, W) -> (N, 64)`, float32, where it is."""
+        """What it sees in images in [-1, 1], `(N, C, H, W) -> (N, 64)`, float32, on the CPU."""
         return self._seen(x, self.net.see)
 
     def probabilities(self, x: Tensor) -> Tensor:
@@ -113,31 +111,42 @@ class Judge:
         """The likeliest class of each image, `(N, C, H, W) -> (N,)` int64."""
         return self._seen(x, self.net).argmax(1)
 
-    @torch.no_grad()
+    @property
+    def said(self) -> str:
+        """How good it is, in words."""
+        right, seen = f"{100 * self.accuracy:.1f} % right", f"{self.held_out:,} images"
+        return f"a judge trained on these data: {right} on {seen} that it has not learnt from"
+
     def _seen(self, x: Tensor, look: Callable[[Tensor], Tensor]) -> Tensor:
         if tuple(x.shape[1:]) != self.shape:
             raise ValueError(
                 f"the judge knows images of shape {self.shape}, not {tuple(x.shape[1:])}"
             )
-        device = self.net.answer.weight.device
-        with torch.autocast(device.type, enabled=False):
-            return torch.cat([look(part.to(device).float()) for part in x.split(CHUNK)])
+        return through(look, x, self.net.answer.weight.device)
 
 
-def labelled(source: Source) -> Labelled:
-    """The source, if a judge can learn from it; else UserMistake."""
-    if not isinstance(source, Resident | Streamed):
-        raise UserMistake(
+def unfit(source: Source) -> str | None:
+    """Why no judge can learn from these data, and what to do instead; None where one can."""
+    if len(source.shape) != 3:
+        return (
             f"a judge is for images, and a sample of these data has shape {source.shape}: "
             "dataset=digits, or a folder with one sub-folder a class"
         )
-    if source.labels is None or len(source.classes) < 2:
-        raise UserMistake(
+    if not isinstance(source, Resident | Streamed) or len(source.classes) < 2:
+        return (
             "a judge learns from labels, and these images have none: "
             "a folder with one sub-folder a class"
         )
     if source.length < FEWEST:
-        raise UserMistake(f"a judge learns from {FEWEST} images or more, not {source.length}")
+        return f"a judge learns from {FEWEST} images or more, not {source.length}"
+    return None
+
+
+def labelled(source: Source) -> Labelled:
+    """The source, if a judge can learn from it; else UserMistake."""
+    if reason := unfit(source):
+        raise UserMistake(reason)
+    assert isinstance(source, Resident | Streamed)  # or it would be unfit
     return source
 
 

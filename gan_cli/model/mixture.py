@@ -148,6 +148,8 @@ class Full(MixtureGenerator):
     def noise(self, e: Tensor, chosen: Tensor) -> Tensor:
         """L e, `(N, d), (N,) -> (N, d)`, a few samples at a time: each needs a matrix."""
         L = self.factors()
+        if torch.compiler.is_exporting():  # for whom batches have no size
+            return (L[chosen] @ e[:, :, None]).squeeze(2)
         some = max(1, ROOM // L[0].numel())
         parts = zip(e.split(some), chosen.split(some), strict=True)
         return torch.cat([(L[which] @ part[:, :, None]).squeeze(2) for part, which in parts])

@@ -178,7 +178,7 @@ class Synthesis(nn.Module):
 
     def forward(self, w: Tensor) -> Tensor:
         """Images in [-1, 1], `(N, layers, w_dim) -> (N, C, H, W)`."""
-        x = self.convs[0](self.constant.expand(len(w), -1, -1, -1), w[:, 0])
+        x = self.convs[0](self.constant.expand(w.shape[0], -1, -1, -1), w[:, 0])
         image: Tensor = self.images[0](x, w[:, 1])
         for i, to_image in enumerate(self.images[1:], 1):
             x = self.convs[2 * i - 1](x, w[:, 2 * i - 1])

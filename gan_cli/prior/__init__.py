@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -27,6 +27,28 @@ class Prior(Protocol):
     def refuses(self, dim: int) -> str | None:
         """Why codes of this dimension can't be drawn, and what to type instead; None if fine."""
         ...
+
+
+@runtime_checkable
+class Dense(Protocol):
+    """A prior whose density is known, so that codes can be moved without leaving it."""
+
+    def energy(self, z: Tensor) -> Tensor:
+        """-log p(z) up to a constant, smooth where p isn't 0, `(N, dim) -> (N,)`.
+
+        Of one-hot parts, which are not to be moved, nothing is said: they are all as likely.
+        """
+        ...
+
+    def fold(self, z: Tensor) -> Tensor:
+        """Codes that were moved to where p is 0, reflected at the border, `(N, dim)` of both."""
+        ...
+
+
+def reflected(z: Tensor, bound: float) -> Tensor:
+    """Numbers beyond ±bound reflected there, as often as it takes, `(…) -> (…)`."""
+    wave = bound - ((z + bound).remainder(4 * bound) - 2 * bound).abs()
+    return torch.where(z.abs() <= bound, z, wave)
 
 
 def check_positive(name: str, value: float) -> None:

@@ -46,6 +46,14 @@ class Categorical:
         noise = torch.randn(n, dim - self.categories, device=device, generator=generator)
         return torch.cat([hot, self.std * noise], 1)
 
+    def energy(self, z: Tensor) -> Tensor:
+        """‖ε‖² / 2 std² of the noise, `(N, dim) -> (N,)`."""
+        return z[:, self.categories :].square().sum(1) / (2 * self.std**2)
+
+    def fold(self, z: Tensor) -> Tensor:
+        """The codes as they are: any may be."""
+        return z
+
     def refuses(self, dim: int) -> str | None:
         """A z with no room for noise."""
         return self.layout.refuses(dim)

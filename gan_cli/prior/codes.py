@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan_cli.prior import reflected
 from gan_cli.prior.layout import Code, Layout, checked, one_hot
 
 
@@ -52,6 +53,15 @@ class Codes:
     def split(self, z: Tensor) -> Code:
         """The parts of latent codes, `(N, dim)`."""
         return self.layout.split(z)
+
+    def energy(self, z: Tensor) -> Tensor:
+        """‖ε‖² / 2 of the noise, `(N, dim) -> (N,)`."""
+        return z[:, self.layout.width :].square().sum(1) / 2
+
+    def fold(self, z: Tensor) -> Tensor:
+        """The continuous codes reflected at ±1."""
+        first, width = sum(self.categories), self.layout.width
+        return torch.cat([z[:, :first], reflected(z[:, first:width], 1.0), z[:, width:]], 1)
 
     def refuses(self, dim: int) -> str | None:
         """A z with no room for noise."""

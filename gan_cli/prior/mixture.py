@@ -58,6 +58,16 @@ class Mixture:
         u = torch.rand(self.modes, dim, generator=seeded("mixture", self.seed))
         return self.spread * (2 * u - 1)
 
+    def energy(self, z: Tensor) -> Tensor:
+        """-log Σ_k exp(-‖z - μ_k‖² / 2 std²), `(N, dim) -> (N,)`."""
+        means = _means(self, z.shape[1], z.device)
+        far = torch.cdist(z, means.to(z), compute_mode="donot_use_mm_for_euclid_dist")
+        return -(-far.square() / (2 * self.std**2)).logsumexp(1)
+
+    def fold(self, z: Tensor) -> Tensor:
+        """The codes as they are: any may be."""
+        return z
+
     def refuses(self, dim: int) -> str | None:
         """More numbers in the means than there is room for."""
         if self.modes * dim <= ROOM:

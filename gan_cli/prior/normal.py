@@ -36,6 +36,14 @@ class Normal:
         z = torch.randn(n, dim, device=device, generator=generator)
         return z if self.std == 1 else self.std * z
 
+    def energy(self, z: Tensor) -> Tensor:
+        """‖z‖² / 2 std², `(N, dim) -> (N,)`."""
+        return z.square().sum(1) / (2 * self.std**2)
+
+    def fold(self, z: Tensor) -> Tensor:
+        """The codes as they are: any may be."""
+        return z
+
     def refuses(self, dim: int) -> str | None:
         """Nothing is refused."""
         return None

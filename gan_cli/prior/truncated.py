@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan_cli.prior import check_positive
+from gan_cli.prior import check_positive, reflected
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class Truncated:
         u = 2 * torch.rand(n, dim, device=device, generator=generator) - 1
         z = math.sqrt(2) * (math.erf(self.bound / math.sqrt(2)) * u).erfinv()
         return z.clamp(-self.bound, self.bound)  # what rounding has put outside
+
+    def energy(self, z: Tensor) -> Tensor:
+        """‖z‖² / 2, `(N, dim) -> (N,)`."""
+        return z.square().sum(1) / 2
+
+    def fold(self, z: Tensor) -> Tensor:
+        """Reflected at ±bound."""
+        return reflected(z, self.bound)
 
     def refuses(self, dim: int) -> str | None:
         """Nothing is refused."""

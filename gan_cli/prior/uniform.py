@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan_cli.prior import check_positive
+from gan_cli.prior import check_positive, reflected
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ class Uniform:
     ) -> Tensor:
         """Codes `(n, dim)`."""
         return self.bound * (2 * torch.rand(n, dim, device=device, generator=generator) - 1)
+
+    def energy(self, z: Tensor) -> Tensor:
+        """0: every code is as likely, `(N, dim) -> (N,)`."""
+        return 0 * z.sum(1)
+
+    def fold(self, z: Tensor) -> Tensor:
+        """Reflected at ±bound."""
+        return reflected(z, self.bound)
 
     def refuses(self, dim: int) -> str | None:
         """Nothing is refused."""

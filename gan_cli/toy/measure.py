@@ -8,16 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan_cli.dataset.density import Modal
 from gan_cli.loss import Loss, Measures, Solved
+from gan_cli.metric.cells import Array, Cells, mixed, ones, table
+from gan_cli.metric.density import divergences
+from gan_cli.metric.law import Law
+from gan_cli.metric.modes import Modes, of_law, told
 from gan_cli.model.packed import Packed
 from gan_cli.model.stddev import MinibatchStd
 from gan_cli.sampler import Sampler, evaluating
 from gan_cli.theory.optimum import value
-from gan_cli.theory.transport import sliced, w1_line, wasserstein
-from gan_cli.toy.cells import Array, Cells, jensen_shannon, kullback_leibler, mixed, ones, table
-from gan_cli.toy.law import Law
-from gan_cli.toy.modes import Modes, modes
 
 FIELD = {1: 512, 2: 144}
 """Places along each axis where D is asked, by the number of axes."""
@@ -27,12 +26,6 @@ BATCH = 2048
 
 PART = 500
 """Samples of each kind that D judges at a time: some losses look across their batch."""
-
-ANGLES = 16
-"""Directions onto which points are projected for the sliced distance."""
-
-EXACT = 1000
-"""Samples in the plane between which the exact transport is found."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,7 @@ def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
     x = sampler.sample(law.n, law.seed, BATCH).double()
     real = law.draw("value")
     q = law.count(x)
-    numbers = _divergences(x, q, law)
+    numbers = divergences(x, q, law)
     with evaluating(D):
         numbers["game"] = _value(D, loss, real, x)
         field = _field(D, law, x)
@@ -88,9 +81,9 @@ def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
         if "game_at_best" in numbers:
             numbers.setdefault(loss.measures, loss.distance(numbers["game_at_best"]))
     numbers["slope"] = field.slope
-    found = _modes(law, x)
+    found = of_law(law.data, x)
     if found:
-        numbers |= _told(found)
+        numbers |= told(found)
     return Look(
         numbers,
         found,
@@ -106,24 +99,9 @@ def look(sampler: Sampler, D: nn.Module, loss: Loss, law: Law) -> Look:
 def perfect(law: Law) -> dict[str, float]:
     """The same numbers of as many samples of the data itself: what a perfect sampler comes to."""
     x = law.draw("fresh")
-    found = _modes(law, x)
-    numbers = _divergences(x, law.count(x), law) | (_told(found) if found else {})
+    found = of_law(law.data, x)
+    numbers = divergences(x, law.count(x), law) | (told(found) if found else {})
     return numbers | ({"perfect": found.perfect, "modes": found.count} if found else {})
-
-
-def transport(x: Tensor, law: Law) -> dict[str, float]:
-    """Distances of samples `(n, d)` from the law: W1 on a line; sliced W1, and W1, in the plane.
-
-    W1 in the plane is that of the first 1,000 samples from as many of the data, which is not 0 for
-    a perfect sampler either: see `perfect`.
-    """
-    if law.quantiles is not None:
-        return {"w1": w1_line(x, law.quantiles)}
-    real = law.draw("value")
-    return {
-        "sliced_w1": sliced(x, real, 1, ANGLES, law.seed),
-        "w1": wasserstein(x[:EXACT], real[:EXACT]),
-    }
 
 
 def is_logit(loss: object) -> bool:
@@ -135,17 +113,6 @@ def is_logit(loss: object) -> bool:
         return False
     ratio = torch.linspace(-8, 8, 33)
     return bool(torch.allclose(loss.optimal(ratio), ratio))
-
-
-def _divergences(x: Tensor, q: Array, law: Law) -> dict[str, float]:
-    p = law.masses
-    return {
-        "js": jensen_shannon(p, q),
-        "js_floor": law.floor,
-        "kl": kullback_leibler(p, q, len(x)),
-        "reverse_kl": kullback_leibler(q, p, len(x)),
-        **transport(x, law),
-    }
 
 
 @torch.no_grad()
@@ -197,22 +164,3 @@ def _slopes(D: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
         out = _ask(D, x.repeat_interleave(pack, 0).repeat(group, 1))[: pack * len(x) : pack]
         (slope,) = torch.autograd.grad(out.sum(), x)
     return out.detach().cpu().double(), slope.cpu().double()
-
-
-def _modes(law: Law, x: Tensor) -> Modes | None:
-    data = law.data
-    return modes(x, data.means, data.std, data.shares) if isinstance(data, Modal) else None
-
-
-def _told(found: Modes) -> dict[str, float]:
-    """The modes as numbers by name; quality as a distance from a perfect sampler's."""
-    told = {
-        "modes": float(found.found),
-        "quality": found.share,
-        "quality_gap": abs(found.share - found.perfect),
-    }
-    if not found.found:
-        return told  # no width, and no shares, of what is not there
-    mean, least, most = found.spread
-    widths = {"spread": mean, "spread_least": least, "spread_most": most}
-    return told | {"modes_kl": found.kl} | widths

@@ -7,13 +7,14 @@ import torch
 
 from gan_cli.dataset.density import Modal
 from gan_cli.loss import Loss, Solved
+from gan_cli.metric.cells import Array
+from gan_cli.metric.density import EXACT
+from gan_cli.metric.law import Law
+from gan_cli.metric.modes import from_nearest
 from gan_cli.plot.grid import Pixels
 from gan_cli.plot.line import Line, line
 from gan_cli.plot.plane import Plane, plane
-from gan_cli.toy.cells import Array
-from gan_cli.toy.law import Law
-from gan_cli.toy.measure import EXACT, Look, is_logit
-from gan_cli.toy.modes import from_nearest
+from gan_cli.toy.measure import Look, is_logit
 
 SCALES = (1.0, 1.5, 2.25, 3.4)
 """Blurs, in that of the law, from which G's density in the plane is told for the best D."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from gan_cli.metric.density import EXACT
 from gan_cli.plot.curves import Curve, Level, Panel
 from gan_cli.plot.paper import DATA, FAKE, INK
-from gan_cli.toy.measure import EXACT
 
 Row = dict[str, float]
 

@@ -11,12 +11,12 @@ from torch import nn
 from gan_cli.disk import replace
 from gan_cli.errors import DiskFailure
 from gan_cli.loss import Loss
+from gan_cli.metric.law import Law
 from gan_cli.plot.animation import animation
 from gan_cli.plot.curves import curves
 from gan_cli.plot.grid import Pixels, png
 from gan_cli.rows import rows
 from gan_cli.sampler import Sampler
-from gan_cli.toy.law import Law
 from gan_cli.toy.measure import Look, look, perfect
 from gan_cli.toy.picture import picture
 from gan_cli.toy.summary import panels, table

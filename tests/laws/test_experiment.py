@@ -36,7 +36,9 @@ GROUPS = (
     *("model", "loss", "penalty", "constraint", "augment", "dynamics", "optimizer", "schedule"),
     *("discriminator", "prior", "condition", "auxiliary", "task", "term", "method"),
 )
-NEED_MNIST = {f"experiment={name}" for name in entries("experiment") if name.endswith("_mnist")}
+NEED_MNIST = {"dataset=stacked_mnist"} | {
+    f"experiment={name}" for name in entries("experiment") if name.endswith("_mnist")
+}
 CHOICES = [
     *(f"experiment={name}" for name in entries("experiment")),
     *(f"{group}={name}" for group in ("dataset", *GROUPS) for name in entries(group)),

@@ -13,8 +13,8 @@ from torch import Tensor
 from gan_cli.dataset.curve import Curve
 from gan_cli.dataset.density import Cumulative
 from gan_cli.dataset.source import Density, Distribution, Endless, Source
+from gan_cli.metric.cells import Array, Cells, jensen_shannon
 from gan_cli.randomness import generator
-from gan_cli.toy.cells import Array, Cells, jensen_shannon
 
 N = {1: 40_000, 2: 10_000}
 """Samples of G that are measured, and as many of the data beside them, by the number of axes."""
@@ -44,16 +44,18 @@ class Law:
     """The data as masses of cells, blurred as finely as `n` samples allow.
 
     The density is taken as it is known; where it is not, or is finer than the cells, samples are
-    counted instead. `seed` is that of the samples G's are compared with.
+    counted instead. `seed` is that of the samples G's are compared with, `size` how many of G's
+    there are, None as many as a run is watched with.
     """
 
     data: Distribution
     seed: int
+    size: int | None = None
 
     @property
     def n(self) -> int:
         """How many samples are measured."""
-        return N[self.data.shape[0]]
+        return self.size or N[self.data.shape[0]]
 
     @cached_property
     def cells(self) -> Cells:
@@ -156,8 +158,11 @@ class Law:
         return jensen_shannon(self._blurred(width), sampled)
 
 
+def flat(shape: tuple[int, ...]) -> bool:
+    """Whether samples of that shape lie on a line or in the plane, where densities are counted."""
+    return shape in ((1,), (2,))
+
+
 def lawful(source: Source) -> Distribution | None:
     """The distribution behind a source, where it can be measured: on a line or in the plane."""
-    if isinstance(source, Endless) and source.shape in ((1,), (2,)):
-        return source.density
-    return None
+    return source.density if isinstance(source, Endless) and flat(source.shape) else None

@@ -15,12 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.randomness import mix
 from gan_cli.theory.measure import js, kl
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 Frame = tuple[float, ...]
 """What a picture shows: (left, right) of a line, (left, right, bottom, top) of the plane."""
+
+DRAWN = 1000
+"""Histograms that are drawn to know what chance allows."""
 
 
 @dataclass(frozen=True)
@@ -110,3 +114,16 @@ def table(masses: Array) -> Tensor:
 def ones(masses: Array) -> Tensor:
     """The cells' volumes when a table is one of masses."""
     return torch.ones(masses.size + 1, dtype=torch.float64)
+
+
+def least(shares: Array, n: int) -> float:
+    """The least KL of a histogram of n independent samples, in nats, of 1,000 such histograms.
+
+    `shares` `(K,)` are the true ones, from which it is taken. It is above 0 by about (K - 1)/(2n)
+    on the average, and has no business to be smaller than this.
+    """
+    if n < 1:
+        return 0.0
+    drawn = np.random.default_rng(mix("least", n)).multinomial(n, shares / shares.sum(), DRAWN) / n
+    ratio = np.where(drawn > 0, drawn / shares * shares.sum(), 1.0)
+    return max(0.0, float((drawn * np.log(ratio)).sum(1).min()))

@@ -1,0 +1,200 @@
+"""Metrics during training: what they come to, the best checkpoint, and when to stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from gan_cli import build
+from gan_cli.build import Config, Parts
+from gan_cli.console import Console
+from gan_cli.errors import BadFile, DiskFailure, UserMistake
+from gan_cli.evaluation import Data, Examiner, Question, looked_at
+from gan_cli.generators import Origin
+from gan_cli.log import Log
+from gan_cli.metric import Metric
+from gan_cli.rows import rows
+from gan_cli.run import Run
+from gan_cli.sampler import Sampler
+from gan_cli.scores import Measured, Scores
+from gan_cli.session import Session
+
+
+class Best:
+    """Measures the generator now and then, and remembers when it was best.
+
+    A row of `evaluations.jsonl` holds the step and the scores, with their protocol. What was best,
+    and for how long nothing was better, is read from those rows, as far as they are of the same
+    protocol: so a run that is continued decides as one that never stopped. Nothing that training
+    draws or computes depends on it, but when it ends.
+    """
+
+    def __init__(
+        self,
+        examiner: Examiner,
+        sampler: Sampler,
+        path: Path,
+        figure: str,
+        patience: int | None,
+        seed: int,
+        averaged: bool,
+    ):
+        self.examiner, self.sampler, self.path = examiner, sampler, path
+        self.figure, self.patience, self.seed, self.averaged = figure, patience, seed, averaged
+        self.better = directions(examiner.question.metrics)[figure]
+        self.found: list[tuple[int, float]] = []  # what the figure was at each step
+
+    @classmethod
+    def make(
+        cls, run: Run, session: Session, parts: Parts, config: Config, choices: dict[str, str]
+    ) -> Best | None:
+        """What the configuration asks for; None where it names no metric.
+
+        UserMistake for a metric that can't be asked of this generator, or a figure that isn't told.
+        """
+        if not parts.metric:
+            if config["best"] is not None or config["patience"] is not None:
+                raise UserMistake("best and patience are of a metric: metric=frechet, say")
+            return None
+        space, method = session.space, session.method
+        sampler = Sampler(method.generator, space, session.prior, session.task, session.data.shape)
+        data = Data(
+            session.data,
+            session.held(),
+            parts.task,
+            choices.get("dataset", ""),
+            str(config["dataset"].get("split", "all")),
+        )
+        extractor = parts.extractor.of(looked_at(data), session.device)
+        question = Question(
+            parts.metric, build.settings(config["metric"]), extractor, config["evaluate_n"]
+        )
+        examiner = Examiner(data, question)
+        if refused := examiner.refusals(sampler):
+            told = "\n".join(f"metric={name}: {reason}" for name, reason in refused.items())
+            raise UserMistake(told)
+        averaged = bool(parts.averaging.half_life or "ema" in parts.anneal.to)
+        figure = chosen(parts.metric, config["best"])
+        path = run.dir / "evaluations.jsonl"
+        return cls(examiner, sampler, path, figure, config["patience"], config["seed"], averaged)
+
+    @property
+    def about(self) -> str:
+        """What is measured, of how many samples, and who looks at them."""
+        asked = self.examiner.question
+        names = ", ".join(asked.metrics)
+        return f"measured as it trains: {names}, of {asked.n:,} samples, by {asked.extractor.about}"
+
+    def resume(self, step: int, console: Console) -> None:
+        """Read what was found up to this step; rows of another protocol don't count."""
+        try:
+            rows(self.path, step).close()
+            lines = self.path.read_text().splitlines()
+        except OSError as error:
+            raise DiskFailure(f"{self.path}: {error.strerror}") from error
+        others = 0
+        for line in lines:
+            found = json.loads(line)
+            try:
+                told = Scores.parse(found["scores"])
+            except (BadFile, KeyError):
+                others += 1
+                continue
+            one = told.figures.get(self.figure)
+            metric = directions_of(self.examiner.question.metrics)[self.figure]
+            mine = self.examiner.protocol(told.protocol.weights)
+            if one is None or mine.differences(told.protocol, {metric}):
+                others += 1
+            else:
+                self.found.append((found["step"], one.value))
+        if others:
+            console.say(
+                f"{others} earlier evaluations are of another protocol, and don't count for what "
+                "is best"
+            )
+
+    def __call__(
+        self, step: int, log: Log, console: Console, keep: Callable[[str, float], None]
+    ) -> None:
+        """Measure at this step; `keep` is called when it is the best so far."""
+        self.sampler.origin = Origin(step=step, averaged=self.averaged)
+        scores = self.examiner.examine(self.sampler, self.seed)
+        log.scalars(step, {f"metric/{name}": one.value for name, one in scores.figures.items()})
+        self._keep(step, scores)
+        for name, reason in scores.refused.items():
+            console.warn(f"step {step}: no {name}: {reason}")
+        value = scores.figures.get(self.figure)
+        first = value is not None and self._beats(value.value)
+        if value is not None:
+            self.found.append((step, value.value))
+        told = f"step {step}: {self._line(scores.figures)}"
+        console.say(f"{told}, the best so far" if first else told)
+        if value is not None and first:
+            keep(self.figure, value.value)
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """The step at which the figure was best, the first of equals, and what it was."""
+        if not self.found:
+            return None
+        return max(self.found, key=lambda one: (self.better * one[1], -one[0]))
+
+    @property
+    def tired(self) -> str:
+        """Why the run should end: so many evaluations without a better one; or ''."""
+        if self.patience is None or self.best is None:
+            return ""
+        step, value = self.best
+        since = sum(later > step for later, _ in self.found)
+        if since < self.patience:
+            return ""
+        return f"{self.figure} was best at step {step} ({value:.4g}), and not in {since} since"
+
+    def _beats(self, value: float) -> bool:
+        return self.best is None or self.better * value > self.better * self.best[1]
+
+    def _line(self, figures: dict[str, Measured]) -> str:
+        """The figure that tells the best, and the first of every other metric."""
+        firsts = {one.metric: name for name, one in reversed(figures.items())}
+        shown = [self.figure, *firsts.values()] if self.figure in figures else firsts.values()
+        return ", ".join(f"{name} {figures[name]}" for name in dict.fromkeys(shown))
+
+    def _keep(self, step: int, scores: Scores) -> None:
+        row = {"step": step, "scores": asdict(replace(scores, seconds=0.0))}  # the same each time
+        try:
+            kept = rows(self.path, step - 1)
+            try:
+                kept.append(f"{json.dumps(row, allow_nan=False)}\n".encode())
+            finally:
+                kept.close()
+        except OSError as error:
+            raise DiskFailure(f"{self.path}: {error.strerror}") from error
+
+
+def chosen(metrics: dict[str, Metric], asked: str | None) -> str:
+    """The figure by which the best is chosen: the one that is asked for, else the first distance,
+    else the first of which more is better. UserMistake where there is no such figure."""
+    known = directions(metrics)
+    distances = [name for name, better in known.items() if better < 0]
+    usable = distances + [name for name, better in known.items() if better > 0]
+    if asked is None and usable:
+        return usable[0]
+    if asked not in usable:
+        told = f"best={asked}: " if asked else ""
+        raise UserMistake(
+            f"{told}a figure of metric= that has a better and a worse: "
+            f"{', '.join(usable) or 'none of these has one'}"
+        )
+    return asked
+
+
+def directions(metrics: dict[str, Metric]) -> dict[str, int]:
+    """Every figure that they tell, and which way is better."""
+    return {name: f.better for metric in metrics.values() for name, f in metric.figures.items()}
+
+
+def directions_of(metrics: dict[str, Metric]) -> dict[str, str]:
+    """Every figure that they tell, and which metric tells it."""
+    return {figure: name for name, metric in metrics.items() for figure in metric.figures}
