@@ -144,7 +144,7 @@ def flag(name: str) -> str:
 def _instead(name: str) -> str:
     """What an option can be typed with."""
     friends = [mode.words for mode in MODES.values() if name in mode.knows]
-    return f"leave it out (it is for {' and '.join(friends)})"
+    return f"leave it out (it is for {', '.join(friends)})"
 
 
 class _Parser(argparse.ArgumentParser):

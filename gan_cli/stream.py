@@ -243,10 +243,10 @@ def _shown(total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
         seconds = time.monotonic() - began
         if console is None and seconds > QUIET:
             console = Console.make()
-            console.start(total, first)
+            console.start(total, count)
         if console is not None:
             rate = (count - first) / seconds
-            console.update(count, {"images": count}, rate, 0)
+            console.update(count, {"thousands": count / 1000}, rate, 0)
 
     try:
         yield show

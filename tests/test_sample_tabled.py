@@ -145,7 +145,7 @@ def test_by_default_the_name_says_what_it_is(file: str) -> None:
         ("--neighbours dataset=digits --grid 2x2", "--grid means nothing to --neighbours"),
         ("--walk --sweep 0", "one at a time"),
         ("--steps 4", "--steps means nothing to samples alone.*--interpolate"),
-        ("--fps 4", "--walk and --timelapse"),
+        ("--fps 4", "--walk, --timelapse"),
         ("--refine-steps 4", "--refine langevin"),
         ("--interpolate 1,2 --refine langevin", "--refine means nothing to --interpolate"),
     ],
