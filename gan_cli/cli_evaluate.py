@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from gan_cli.cli_data import is_directory, quoted
 from gan_cli.errors import UserMistake
+from gan_cli.nearby import check_there, suggestion
 from gan_cli.strict import clean
 
 USUAL = (
@@ -95,12 +96,14 @@ def read(given: argparse.Namespace, command: str) -> Asked:
         config_dir=given.config_dir,
         trust=tuple(given.trust),
     )
+    if asked.ckpt is not None:
+        check_there(asked.ckpt)
     wanted = 0 if asked.typed_data else 1
     if asked.ckpt is None:
         if len(directories) != wanted + 1:
             raise UserMistake(
-                "what is to be measured? gan evaluate --ckpt outputs/RUN, or two directories of "
-                "images: gan evaluate REAL MADE"
+                f"what is to be measured? gan evaluate --ckpt {suggestion()}, or two directories "
+                "of images: gan evaluate REAL MADE"
             )
         asked.fake = directories.pop()
     elif len(directories) > wanted:

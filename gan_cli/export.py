@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_cli.errors import BadFile, UserMistake
+from gan_cli.nearby import check_there, suggestion
 from gan_cli.strict import clean
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def main(args: list[str]) -> int:
     """Run `gan export` with these arguments. Raises GanError."""
     asked = _parser().parse_args(args)
     if asked.ckpt is None:
-        raise UserMistake("which generator? gan export --ckpt outputs/RUN")
+        raise UserMistake(f"which generator? gan export --ckpt {suggestion()}")
+    check_there(asked.ckpt)
     from gan_cli.exporting import check_still
     from gan_cli.exporting.folder import check, staged
     from gan_cli.sampler import Sampler

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from gan_cli.errors import UserMistake
+from gan_cli.nearby import check_there, suggestion
 from gan_cli.strict import clean
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def main(args: list[str]) -> int:
     """Run `gan invert` with these arguments. Raises GanError."""
     asked = _parser().parse_intermixed_args(args)
     if asked.ckpt is None:
-        raise UserMistake("which generator? gan invert IMAGE --ckpt outputs/RUN")
+        raise UserMistake(f"which generator? gan invert IMAGE --ckpt {suggestion()}")
+    check_there(asked.ckpt)
     from torch import OutOfMemoryError
 
     from gan_cli.fast import pick_device

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_cli.errors import BadFile, UserMistake
+from gan_cli.errors import UserMistake
+from gan_cli.nearby import check_there, suggestion
 from gan_cli.sample_options import MODES, PLAIN, mode_of, parser
 from gan_cli.strict import clean
 
@@ -21,20 +22,14 @@ if TYPE_CHECKING:
 COLUMNS = 1000
 """Columns of a sweep, at most."""
 
-STEPPED = frozenset({"langevin"})
-"""Ways to refine that take steps."""
-
-NAMED = 5
-"""Runs that are named where one is missing."""
-
 
 def main(args: list[str]) -> int:
     """Run `gan sample` with these arguments. Raises GanError."""
     asked = parser().parse_args(args)
     if asked.ckpt is None:
-        raise UserMistake(f"which generator? gan sample --ckpt {_suggestion()}")
+        raise UserMistake(f"which generator? gan sample --ckpt {suggestion()}")
     mode = mode_of(asked)
-    _check_there(asked.ckpt)
+    check_there(asked.ckpt)
     from torch import OutOfMemoryError
 
     from gan_cli.fast import pick_device
@@ -89,16 +84,14 @@ def _sampler(asked: argparse.Namespace, device: str) -> Sampler:
     for reason in sampler.origin.rejected:
         sys.stderr.write(f"passed over: {reason}\n")
     sampler = _truncated(asked, sampler)
-    if asked.refine is None and asked.refine_steps is None:
+    if asked.refine is None:
+        if asked.refine_steps is not None:
+            raise UserMistake("--refine-steps are those of --refine langevin")
         return sampler
-    from gan_cli.langevin import Langevin
-    from gan_cli.refine import refined
+    from gan_cli.refine import named, refined
 
-    if asked.refine_steps is None:
-        return refined(sampler, asked.ckpt, asked.refine, device, trust)
-    if asked.refine not in STEPPED:
-        raise UserMistake("--refine-steps are those of --refine langevin")
-    return refined(sampler, asked.ckpt, Langevin(steps=asked.refine_steps), device, trust)
+    way = named(asked.refine, asked.refine_steps)
+    return refined(sampler, asked.ckpt, way, device, trust)
 
 
 def _truncated(asked: argparse.Namespace, sampler: Sampler) -> Sampler:
@@ -237,25 +230,3 @@ _SHOW: dict[str, Callable[[argparse.Namespace, Wish, Sampler, str], str]] = {
     "neighbours": _neighbours,
 }
 assert _SHOW.keys() == MODES.keys()
-
-
-def _check_there(path: str) -> None:
-    """Raise BadFile for a place where there is nothing, with the runs that there are."""
-    if "://" in path or Path(path).exists() or Path(path).is_symlink():
-        return
-    runs = _runs()[:NAMED]
-    there = f"; there are {', '.join(runs)}" if runs else "; gan train makes a run"
-    raise BadFile(f"{clean(path)}: No such file or directory{there}")
-
-
-def _suggestion() -> str:
-    """The run that was written to last, or a placeholder."""
-    return next(iter(_runs()), "outputs/RUN")
-
-
-def _runs() -> list[str]:
-    """The runs there are, the one written to last first, as they are typed."""
-    depths = ("*/checkpoints", "*/*/checkpoints")
-    kept = [path for depth in depths for path in Path("outputs").glob(depth)]
-    kept.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    return [shlex.quote(str(path.parent)) for path in kept]

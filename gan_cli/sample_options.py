@@ -91,8 +91,8 @@ def _of_some(group: argparse._ArgumentGroup) -> None:
     add("--class", "--classes", dest="classes", metavar="NAMES", help=_CLASSES)
     add("--scale", type=_whole(1), metavar="K", help="enlarge images K times (grids: to be seen)")
     add("--truncation", type=_bound, metavar="PSI", help=_PSI)
-    ways = ["rejection", "langevin"]
-    add("--refine", choices=ways, help="rejection or langevin: D has a say in what is kept")
+    ways = ["rejection", "exact", "langevin"]
+    add("--refine", choices=ways, help="let D have a say in what is kept, or walk to what it likes")
     add("--refine-steps", type=_whole(1), metavar="K", help="of Langevin's dynamics (100)")
     add("--shards", type=_whole(1), metavar="SIZE", help="--out DIR: tar files of SIZE images each")
     add("--force", action="store_true", help="write into a directory that holds files already")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gan_cli.errors import UserMistake
+from gan_cli.nearby import check_there, suggestion
 from gan_cli.strict import clean
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def main(args: list[str]) -> int:
     """Run `gan serve` with these arguments, until it is stopped. Raises GanError."""
     asked = parser().parse_args(args)
     if asked.ckpt is None:
-        raise UserMistake("which generator? gan serve --ckpt RUN")
+        raise UserMistake(f"which generator? gan serve --ckpt {suggestion()}")
+    check_there(asked.ckpt)
     try:
         import uvicorn
 
