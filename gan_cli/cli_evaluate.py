@@ -17,7 +17,7 @@ from gan_cli.strict import clean
 
 USUAL = (
     *("frechet", "kid", "prdc", "score", "classes", "labels", "ms_ssim", "copies"),
-    *("answer", "modes", "density", "stacked"),
+    *("answer", "modes", "divergence", "stacked"),
 )
 """The metrics that are asked when none is named, those of them that can be."""
 

@@ -13,7 +13,7 @@ from gan_cli.dataset.ring import Ring
 from gan_cli.loss.nonsaturating import NonSaturating
 from gan_cli.metric import Exam, Sight, Untrue
 from gan_cli.metric.cells import least
-from gan_cli.metric.density import Divergences
+from gan_cli.metric.divergence import Divergences
 from gan_cli.metric.law import Law
 from gan_cli.metric.modes import CapturedModes
 from gan_cli.model.mlp import MLP

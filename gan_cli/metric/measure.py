@@ -16,7 +16,7 @@ BELIEVED = 0.5
 """The share of the floor below which a distance is not believed: fresh real samples have twice as
 much, so it is copies, or a fault."""
 
-JACKKNIFE = f"95 %: by what the metric knows, else by the jackknife over {BLOCKS} blocks of the samples"
+JACKKNIFE = f"95 %: by what the metric knows, else by the jackknife over {BLOCKS} blocks"
 """Where the intervals of one set of samples come from."""
 
 

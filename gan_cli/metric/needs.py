@@ -35,7 +35,7 @@ def pictures(exam: Exam) -> str | None:
     shape = tuple(exam.fake.x.shape[1:])
     if len(shape) == 3:
         return None
-    return f"it is for images, and a sample here has shape {shape}: metric=density for points"
+    return f"it is for images, and a sample here has shape {shape}: metric=divergence for points"
 
 
 def few(exam: Exam, least: int) -> str | None:

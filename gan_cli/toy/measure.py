@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gan_cli.loss import Loss, Measures, Solved
 from gan_cli.metric.cells import Array, Cells, mixed, ones, table
-from gan_cli.metric.density import divergences
+from gan_cli.metric.divergence import divergences
 from gan_cli.metric.law import Law
 from gan_cli.metric.modes import Modes, of_law, told
 from gan_cli.model.packed import Packed

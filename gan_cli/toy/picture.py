@@ -8,7 +8,7 @@ import torch
 from gan_cli.dataset.density import Modal
 from gan_cli.loss import Loss, Solved
 from gan_cli.metric.cells import Array
-from gan_cli.metric.density import EXACT
+from gan_cli.metric.divergence import EXACT
 from gan_cli.metric.law import Law
 from gan_cli.metric.modes import from_nearest
 from gan_cli.plot.grid import Pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gan_cli.metric.density import EXACT
+from gan_cli.metric.divergence import EXACT
 from gan_cli.plot.curves import Curve, Level, Panel
 from gan_cli.plot.paper import DATA, FAKE, INK
 

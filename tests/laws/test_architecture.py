@@ -55,7 +55,7 @@ PAPERS = {
 }  # fmt: skip
 PIECES = {"gan_cli.method.mixture": {"sklearn", "threadpoolctl"}}  # what a piece is made of
 CITED = {"loss", "penalty", "constraint", "augment", "dynamics"} | {
-    *("prior", "condition", "auxiliary", "task", "term", "method"),
+    *("prior", "condition", "auxiliary", "task", "term", "method", "metric"),
 }  # fmt: skip
 START = {"gan_cli/__init__.py", "gan_cli/__main__.py", "gan_cli/cli.py"}  # what `gan --help` loads
 

@@ -10,7 +10,7 @@ from tests.conftest import entries
 
 GROUPS = (
     *("loss", "penalty", "constraint", "optimizer", "dynamics", "augment"),
-    *("prior", "condition", "auxiliary", "task", "term", "method"),
+    *("prior", "condition", "auxiliary", "task", "term", "method", "metric", "extractor"),
 )
 SHELF = Shelf.of(None)
 CLASSES = sorted(
