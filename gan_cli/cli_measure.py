@@ -54,6 +54,7 @@ def evaluate(asked: Asked) -> int:
     for note in (*source.notes, *(made.notes if made else ())):
         sys.stderr.write(f"{note}\n")
     whole = data if split not in BESIDE.values() else replace(data, source=teaching(dataset))
+    _say("preparing what extracts features; a judge is trained the first time")
     extractor = parts.extractor.of(looked_at(whole), device)
     n = asked.n or N
     if made is not None:
@@ -64,6 +65,7 @@ def evaluate(asked: Asked) -> int:
         _check_fit(sampler, examiner)
         examiner = _asking_what_fits(asked, examiner, examiner.refusals(sampler))
         other = earlier(asked, examiner, sampler.origin.weights)
+        _say(f"measuring {n:,} samples")
         scores = examiner.examine(sampler, asked.seed, asked.batch, asked.command)
     else:
         assert made is not None
@@ -73,6 +75,12 @@ def evaluate(asked: Asked) -> int:
         scores = examiner.examine_set(batch, made.fingerprint, asked.seed, asked.command)
     tell(asked, scores, other, keep(asked, scores))
     return 0
+
+
+def _say(stage: str) -> None:
+    """What is being done, for somebody who waits."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{stage} …\n")
 
 
 def _composed(asked: Asked, learnt: dict[str, Any] | None) -> tuple[Config, Parts]:
