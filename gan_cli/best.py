@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from gan_cli import build
+from gan_cli import build, container
 from gan_cli.build import Config, Parts
 from gan_cli.console import Console
 from gan_cli.errors import BadFile, DiskFailure, UserMistake
@@ -109,6 +109,11 @@ class Best:
                 others += 1
             else:
                 self.found.append((found["step"], one.value))
+        if self.found and not self._is_kept():
+            self.found = []
+            console.say(
+                f"best.safetensors was not chosen by {self.figure}: what is best counts anew"
+            )
         if others:
             console.say(
                 f"{others} earlier evaluations are of another protocol, and don't count for what "
@@ -151,6 +156,14 @@ class Best:
         if since < self.patience:
             return ""
         return f"{self.figure} was best at step {step} ({value:.4g}), and not in {since} since"
+
+    def _is_kept(self) -> bool:
+        """Whether the checkpoint that was kept as the best was chosen by the same figure."""
+        try:
+            said = container.read(self.path.with_name("best.safetensors")).meta.get("best")
+        except BadFile:
+            return False
+        return isinstance(said, dict) and said.get("figure") == self.figure
 
     def _beats(self, value: float) -> bool:
         return self.best is None or self.better * value > self.better * self.best[1]

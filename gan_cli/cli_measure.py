@@ -35,6 +35,9 @@ from gan_cli.task.unconditional import Unconditional
 N = 10_000
 """Samples of each kind, unless another number is asked for."""
 
+MOST = 4096
+"""The largest number in a record of data, or eight times the usual one."""
+
 
 def evaluate(asked: Asked) -> int:
     """Measure what is asked for, tell the figures, and keep them. Raises GanError."""
@@ -122,9 +125,21 @@ def _dataset(
     usual = {key: value for key, value in composed.items() if not key.startswith("_")}
     said = {k: v for k, v in learnt.items() if k not in {*places, *typed, "name"}}
     try:
+        for key, value in said.items():
+            _check_size(key, value, usual.get(key))
         return build.component("dataset", name, usual | said, asked.trust), name
     except BadFile as error:
         raise BadFile(f"{clean(asked.ckpt)}: {error}; or name the data: dataset={name}") from error
+
+
+def _check_size(key: str, value: Any, usual: Any) -> None:
+    """Raise BadFile for a number that a stranger may have written to fill the memory."""
+    most = max(MOST, 8 * abs(usual) if isinstance(usual, int | float) else 0)
+    numbers = value if isinstance(value, list) else [value]
+    if key != "seed" and any(isinstance(n, int | float) and abs(n) > most for n in numbers):
+        raise BadFile(
+            f"{clean(key)}={clean(value, 60)} of its record is too large to be trusted: type it"
+        )
 
 
 def _task(sampler: Sampler | None) -> Task:

@@ -27,7 +27,8 @@ def earlier(asked: Asked, examiner: Examiner, weights: str) -> Scores | None:
         return None
     paths = [asked.against]
     if asked.against.is_dir():
-        files = (asked.against / "evaluations").glob("*.json")
+        found_there = (asked.against / "evaluations").glob("*.json")
+        files = [path for path in found_there if path.is_file()]
         paths = sorted(files, key=lambda one: one.stat().st_mtime, reverse=True)
     if not paths:
         known = clean(asked.against)
@@ -51,8 +52,8 @@ def keep(asked: Asked, scores: Scores) -> Path | None:
         folder = place / "evaluations"
         if folder.is_symlink():
             raise UserMistake(f"{clean(folder)} leads elsewhere: say where to write with --out")
-        protocol = repr(dataclasses.astuple(scores.protocol)).encode()
-        sha = hashlib.sha256(protocol + repr(scores.seed).encode()).hexdigest()[:8]
+        asked_of = dataclasses.astuple(scores.protocol), scores.seed, scores.checkpoint["sha256"]
+        sha = hashlib.sha256(repr(asked_of).encode()).hexdigest()[:8]
         step, n = scores.checkpoint["step"], scores.protocol.fake
         out = folder / f"step-{step:08d}-n{n}-{scores.protocol.extractor}-{sha}.json"
     if out is None:

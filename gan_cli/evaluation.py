@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan_cli import randomness
 from gan_cli.batch import Batch
 from gan_cli.dataset.source import Endless, Source
 from gan_cli.errors import UserMistake
@@ -29,6 +30,9 @@ FEWEST = 20
 
 ROOM = 8 << 30
 """Bytes of samples held in memory, at most."""
+
+TOGETHER = 500
+"""Samples that are read at once."""
 
 CPU = torch.device("cpu")
 
@@ -70,17 +74,17 @@ class Examiner:
 
     def __init__(self, data: Data, question: Question):
         self.data, self.question = data, question
-        most = data.source.length or question.n
-        self.n = min(question.n, most)
         self.source: Source = _take(data.task, data.source)
+        self.n = min(question.n, self.source.length or question.n)
         held = data.held and _take(data.task, data.held)
         size = 4 * math.prod(self.source.shape)
         if self.n < FEWEST or question.n < FEWEST:
             raise UserMistake(f"{self.n} samples are too few to measure: {FEWEST} or more")
-        if question.n * size > ROOM:
+        most = ROOM // (size * question.repeats)
+        if question.n > most:
             raise UserMistake(
                 f"{question.n:,} samples of {size:,} bytes don't fit into {ROOM >> 30} GiB: a "
-                f"smaller --n, {ROOM // size:,} at most"
+                f"smaller --n, {most:,} at most"
             )
         self.batch = gathered(self.source, self.n)
         self.asked: Batch | None = None  # what is held out
@@ -154,7 +158,9 @@ class Examiner:
         )
 
     def examine_set(self, x: Batch, fingerprint: str, seed: int, command: str = "") -> Scores:
-        """The scores of a set of samples."""
+        """The scores of a set of samples. UserMistake for repeats: there are no others of it."""
+        if self.question.repeats > 1:
+            raise UserMistake("--repeats are other samples of a generator: leave it out")
         fake = Sight(x.x, _labels(x), self.question.extractor)
         return self._scores(
             lambda at: self.exam(fake, None, at),
@@ -231,12 +237,15 @@ class Examiner:
         return self.asked or self.batch
 
     def _labels_for(self, sampler: Sampler, n: int) -> Tensor | None:
-        """What classes are asked for: those of the real samples, or all in turn."""
+        """What classes are asked for: those of the real samples, or all equally often.
+
+        In no order, so that every block of the samples holds all of them.
+        """
         count, c = len(sampler.space.classes), _labels(self.batch)
         if not count:
             return None
         if c is None or int(c.min()) < 0 or int(c.max()) >= count:
-            return torch.arange(n) % count
+            return torch.randperm(n, generator=randomness.generator("classes")) % count
         return c[torch.arange(n) % len(c)]
 
     def protocol(self, weights: str, fake: int | None = None) -> Protocol:
@@ -245,7 +254,7 @@ class Examiner:
         return Protocol(
             data=self.data.name,
             fingerprint=self.source.fingerprint,
-            split=self.data.split,
+            split=self.data.split + ", mirrored" * bool(getattr(self.data.source, "mirror", 0)),
             real=len(self.real),
             fake=self._count if fake is None else fake,
             extractor=extractor.name,
@@ -265,8 +274,12 @@ def looked_at(data: Data) -> Source:
 
 def gathered(source: Source, n: int, seed: int = 0) -> Batch:
     """n samples in an order of their own, none of them twice."""
-    batch = source.open(n, seed, CPU)(0)
-    return Batch(batch.x.float().contiguous(), batch.c)
+    each = min(n, TOGETHER)  # or workers would read many times as many ahead
+    feed = source.open(each, seed, CPU)
+    parts = [feed(i) for i in range(-(-n // each))]
+    c = [part.c for part in parts if part.c is not None]
+    x = torch.cat([part.x.float() for part in parts])[:n]
+    return Batch(x.contiguous(), torch.cat(c)[:n] if c else None)
 
 
 def _take(task: Task, data: Source) -> Source:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -74,8 +76,10 @@ class Measured:
 
     @property
     def error(self) -> float | None:
-        """Half the width of the interval."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+        """Half the width of the interval, on the side where no bound cuts it off."""
+        if self.low is None or self.high is None:
+            return None
+        return max(self.high - self.value, self.value - self.low)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,9 @@ class Scores:
     def read(cls, path: Path) -> Scores:
         """The scores in a file. Raises BadFile when it is missing, damaged or foreign."""
         try:
-            with path.open("rb") as file:
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe is not waited for
+                    raise ValueError("it is no regular file")
                 data = file.read(_LIMIT + 1)
             if len(data) > _LIMIT:
                 raise ValueError("it is too large")

@@ -27,6 +27,9 @@ ROWS, COLUMNS = 8, 10
 ABREAST, WIDE = 4, 320
 """Pictures that training drew, side by side at most, and their width."""
 
+ROOM = 1 << 30
+"""Bytes of pictures that training drew, at most."""
+
 _STEP = re.compile(r"step-(\d{8,15})\.(?:safetensors|png)")
 
 T = TypeVar("T")
@@ -125,6 +128,8 @@ def _drawn(
             seen[step] = labelled.opened(str(path))
         except OSError as error:
             rejected.append(f"{clean(path)}: {error}")
+        if sum(picture.nbytes for picture in seen.values()) > ROOM:
+            raise UserMistake("--timelapse: what training drew is too large: train with keep=20")
     last = max(seen, default=1)
     frames = {step: p for step, p in seen.items() if p.shape == seen[last].shape}
     if len(frames) < 2:

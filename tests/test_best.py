@@ -134,6 +134,16 @@ def test_rows_of_another_protocol_do_not_count(tmp_path, capfd):
     assert container.read(directory / "best.safetensors").meta["step"] == 20
 
 
+@pytest.mark.training
+def test_a_checkpoint_that_another_figure_chose_is_not_called_the_best(tmp_path, capfd):
+    asked = (*MEASURED[1:], "metric=[frechet,kid]", "steps=10")
+    directory = run(tmp_path / "run", *asked, "best=kid")
+    run(directory, *asked, "steps=20", "best=frechet")
+    assert "was not chosen by frechet" in capfd.readouterr().out
+    best = container.read(directory / "best.safetensors").meta
+    assert (best["step"], best["best"]["figure"]) == (20, "frechet")
+
+
 def test_what_can_not_be_measured_is_refused_before_training(tmp_path):
     with pytest.raises(UserMistake, match="metric=labels"):
         run(tmp_path / "a", "metric=[labels]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -119,6 +120,28 @@ def test_another_evaluation_beside_it(ckpt, capsys):
     assert "has not been evaluated" in capsys.readouterr().err
 
 
+def test_generators_side_by_side_keep_an_evaluation_each(ckpt):
+    Path("all").mkdir()
+    for name, kind in (("a", "run/generator.safetensors"), ("b", "run/checkpoints")):
+        source = Path(kind) if name == "a" else next(Path(kind).glob("step-*"))
+        shutil.copy(source, f"all/{name}.safetensors")
+        assert (
+            main(["evaluate", "--ckpt", f"all/{name}.safetensors", "dataset=digits", *QUICK]) == 0
+        )
+    assert len(kept(Path("all"))) == 2
+
+
+def test_what_is_no_file_is_not_waited_for(ckpt, capsys):
+    os.mkfifo("pipe.json")
+    assert main(["evaluate", "--ckpt", "run", *QUICK, "--against", "pipe.json"]) == 4
+    assert "no regular file" in capsys.readouterr().err
+    Path("run/evaluations").mkdir()
+    os.mkfifo("run/evaluations/a.json")
+    Path("run/evaluations/b.json").symlink_to("nowhere")
+    assert main(["evaluate", "--ckpt", "run", *QUICK, "--against", "run"]) == 2
+    assert "has not been evaluated" in capsys.readouterr().err
+
+
 def test_the_usual_metrics_are_those_that_fit(ckpt, capsys):
     assert main(["evaluate", "--ckpt", "run", "--n", "60", "--extractor", "random"]) == 0
     told = capsys.readouterr().out
@@ -162,6 +185,9 @@ def test_a_record_that_asks_for_more_than_names_is_not_followed(ckpt, capsys):
         ("digits", {"command": "x"}),
         ("digits", {"split": {"_target_": "os.system"}}),
         ("digits", {"split": "${oc.env:HOME}"}),
+        ("stacked_mnist", {"count": 10**10}),
+        ("folder", {"path": ".", "size": [10**6, 10**6]}),
+        ("checkerboard", {"side": 10**5}),
     ]:
         record["choices"]["dataset"] = name
         record["config"]["dataset"] = {"_target_": "os.system", "split": "train", **settings}

@@ -21,6 +21,7 @@ from gan_cli.metric.frechet import distance
 from gan_cli.metric.measure import measure, values
 from gan_cli.scores import Measured, Scores, compare
 from gan_cli.task.unconditional import Unconditional
+from gan_cli.task.unpaired import Unpaired
 from gan_cli.theory import interval
 
 
@@ -246,9 +247,45 @@ def test_a_difference_counts_where_it_is_beyond_chance():
 
 
 def test_a_figure_says_its_error_and_what_real_samples_have():
-    one = Measured(12.3456, 12.0, 12.7, 0.86, "frechet", "a distance", -1)
+    one = Measured(12.35, 12.0, 12.7, 0.86, "frechet", "a distance", -1)
     assert str(one) == "12.35 ± 0.35 (real 0.86)"
     assert str(dataclasses.replace(one, low=None, floor=None)) == "12.35"
+
+
+def test_an_interval_that_a_bound_cuts_off_is_no_smaller_an_error():
+    one = Measured(0.02, 0.0, 0.32, None, "frechet", "a distance", -1)
+    assert one.error == pytest.approx(0.3)
+
+
+def test_samples_are_read_a_few_at_a_time_and_are_the_same(monkeypatch):
+    whole = gathered(Digits(split="all").load(), 700)
+    monkeypatch.setattr("gan_cli.evaluation.TOGETHER", 64)
+    parts = gathered(Digits(split="all").load(), 700)
+    assert torch.equal(whole.x, parts.x)
+    assert torch.equal(whole.c, parts.c)
+
+
+def test_no_real_sample_is_drawn_twice_where_a_task_takes_some_of_them():
+    data = Data(Digits().load(), None, Unpaired(), "digits", "all")
+    one = Examiner(data, Question({"mean": Mean()}, {}, Plain(), 1000))
+    assert len(one.batch.x) == one.source.length == one.protocol("raw").real < 1000
+
+
+def test_a_mirrored_reference_is_another_protocol():
+    digits = Digits(split="train").load()
+    told = [
+        Examiner(
+            Data(dataclasses.replace(digits, mirror=mirror), None, Unconditional(), "d", "train"),
+            Question({"mean": Mean()}, {}, Plain(), 50),
+        ).protocol("none")
+        for mirror in (False, True)
+    ]
+    assert told[0].differences(told[1], set()) == ["split: train, train, mirrored"]
+
+
+def test_a_set_has_no_repeats():
+    with pytest.raises(UserMistake, match="--repeats"):
+        of_set(examiner(100, repeats=3), 0.3)
 
 
 def test_labels_asked_for_are_those_of_the_real_samples():

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_cli import cli_lab
+from gan_cli import cli_lab, serve
+from gan_cli.scores import Scores
 from gan_cli.train import launch
 from tests.conftest import ROOT
 from tests.games import composed
@@ -32,11 +33,23 @@ def commands() -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
+MEASURED = ["evaluate_every=1", "evaluate_n=20"]
+SEEN = "20"
+"""Samples that are measured."""
+
+
 def quickened(words: list[str], quick: list[str]) -> list[str]:
-    """The same training with a budget of a moment."""
+    """The same with a budget of a moment."""
+    if words[0] == "evaluate":
+        at = words.index("--n") if "--n" in words else len(words)
+        return [*words[:at], *words[at + 2 :], "--n", SEEN]
+    if words[0] == "invert":
+        return [*words, "--steps", "2", "--restarts", "1"]
     if words[0] != "train" or {"--help", "--cfg", "--info"} & set(words):
         return words
+    quick = quick + MEASURED * any(word.startswith("metric=") for word in words)
     budget = {"steps", "images", "epochs", "batch_size", "sample_every", "log_every"}
+    budget |= {"evaluate_every", "evaluate_n"}
     return [w for w in words if w.split("=")[0] not in budget] + quick
 
 
@@ -67,14 +80,16 @@ def painted(directory: Path, count: int = 4) -> Path:
 def stage(tmp_path_factory) -> Path:
     """What the commands speak of: runs under the names they have, folders of pictures."""
     stage = tmp_path_factory.mktemp("stage")
-    for name in ("pictures/cats", "pictures/dogs", "sketches", "photos", "clips"):
-        painted(stage / name)
+    for name in ("pictures/cats", "pictures/dogs", "sketches", "photos", "made", "clips"):
+        painted(stage / name, 24)
+    np.savez(stage / "made.npz", images=np.zeros((30, 28, 28, 1), np.uint8))
     for name, overrides in RUNS.items():
         asked = [*overrides, *QUICK]
         if "dataset=folder" in asked:
             asked.append(f"dataset.path={stage / 'pictures'}")
         config = composed(*asked, f"run_dir={stage / 'outputs' / name}")
-        chosen = dict(word.split("=", 1) for word in overrides if "." not in word)
+        typed = dict(word.split("=", 1) for word in overrides if "." not in word)
+        chosen = {"dataset": "digits", **typed}
         launch(config, chosen, asked, ["gan", "train", *asked])
     shutil.copytree(stage / "outputs" / "default", stage / "outputs" / "experiment-ring")
     return stage
@@ -93,15 +108,21 @@ def test_the_command_runs(page, command, stage, tmp_path, gan, request):
         assert words[1] in cli_lab.experiments(), words
         assert set(words[2:]) <= {"--quick"}, words
         return
-    env = {}
+    if words[0] == "serve":
+        serve.parser().parse_args(words[1:])  # tests/test_serve.py opens the page
+        return
+    env = {"XDG_CACHE_HOME": str(stage / ".cache")}  # a judge is trained once
     resumes = any(word.startswith("resume=") for word in words)
-    if words[0] == "train" and "mnist" in command:
+    if (words[0] == "train" and "mnist" in command) or "dataset=mnist" in words:
         env["GAN_DATA"] = str(request.getfixturevalue("mnist_root"))
     if "train" in words and not resumes and len(words) < 3:
         shutil.rmtree(tmp_path / "outputs" / "default")
     for word in words:
         if words[0] == "train" and word.startswith("run_dir="):
             shutil.rmtree(tmp_path / word.removeprefix("run_dir="), ignore_errors=True)
+    if words[0] == "evaluate" and "--against" in words:
+        other = words[words.index("--against") + 1]
+        assert gan("evaluate", "--ckpt", other, "--n", SEEN, env=env).returncode == 0
     done = gan(*(quickened(words, ["steps=3"] if resumes else QUICK)), env=env)
     assert done.returncode == 0, f"{page}: {command}\n{done.stdout}{done.stderr}"
 
@@ -128,3 +149,17 @@ def test_every_picture_is_there_and_small():
         for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text()):
             picture = page.parent / target
             assert picture.stat().st_size < 600_000, f"{page.name}: {target}"
+
+
+def test_a_metric_of_ones_own_is_one_file_and_one_yaml(stage, tmp_path, gan):
+    """The one that docs/metrics.md shows."""
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    (tmp_path / "mine" / "metric").mkdir(parents=True)
+    for path, kind in (("ink.py", "python"), ("mine/metric/ink.yaml", "yaml")):
+        (block,) = re.findall(rf"`{path}`[^`]*:\n\n```{kind}\n(.*?)```", text, re.DOTALL)
+        (tmp_path / path).write_text(block)
+    own = ("--metrics", "ink", "--config-dir", "mine", "--n", SEEN, "--out", "ink.json")
+    done = gan("evaluate", "--ckpt", stage / "outputs" / "demo", *own, "--extractor", "raw")
+    assert done.returncode == 0, done.stderr
+    figure = Scores.read(tmp_path / "ink.json").figures["ink"]
+    assert 0 <= figure.low <= figure.value <= figure.high

@@ -15,7 +15,10 @@ from gan_cli.dataset.source import Resident
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.strict import clean
 
-_TORN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_TORN = (
+    *(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, OverflowError),  # of a shape that is a lie
+)
 _LARGEST = 1 << 20
 """Labels, at most: names are made of them."""
 

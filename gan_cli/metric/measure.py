@@ -88,7 +88,7 @@ def _within(
     figure: Figure, value: float, half: float | None
 ) -> tuple[float, float] | tuple[None, None]:
     """The interval, as far as such numbers can lie."""
-    if half is None:
+    if half is None or not math.isfinite(half):
         return None, None
     return max(figure.low, value - half), min(figure.high, value + half)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -17,6 +18,9 @@ INK, FAINT, DONE = 250, 140, 215
 MARGIN = 8
 SIZE = 15
 """Of letters, in pixels."""
+
+LARGEST = 50_000_000
+"""Pixels of a picture that is read, at most."""
 
 
 def table(
@@ -75,9 +79,19 @@ def shrunk(picture: Pixels, width: int) -> Pixels:
 
 
 def opened(path: str) -> Pixels:
-    """A picture from a file, in RGB, `(H, W, 3)`. Raises OSError for what is none."""
-    with Image.open(path) as image:
-        return np.array(image.convert("RGB"))
+    """A PNG, in RGB, `(H, W, 3)`. Raises OSError for what is none, or too large.
+
+    No other kind is read: a file that calls itself so may be one that a program is run for.
+    """
+    if not Path(path).is_file():
+        raise OSError("no regular file")
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            if image.width * image.height > LARGEST:
+                raise OSError(f"{image.width}x{image.height} pixels are too many")
+            return np.array(image.convert("RGB"))
+    except (Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise OSError(str(error)) from error
 
 
 def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
