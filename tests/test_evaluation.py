@@ -13,13 +13,15 @@ from torch import Tensor
 
 from gan_cli.batch import Batch
 from gan_cli.dataset.digits import Digits
-from gan_cli.dataset.source import Resident
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.evaluation import Data, Examiner, Question, gathered
 from gan_cli.metric import Estimate, Exam, Figure, Metric, Sight, Untrue
 from gan_cli.metric.frechet import distance
 from gan_cli.metric.measure import measure, values
+from gan_cli.sampler import Sampler
 from gan_cli.scores import Measured, Scores, compare
+from gan_cli.space import Space
+from gan_cli.task.label import Label
 from gan_cli.task.unconditional import Unconditional
 from gan_cli.task.unpaired import Unpaired
 from gan_cli.theory import interval
@@ -290,5 +292,12 @@ def test_a_set_has_no_repeats():
 
 def test_labels_asked_for_are_those_of_the_real_samples():
     digits = Digits(split="train").load()
-    assert isinstance(digits, Resident)
-    assert examiner(50).real.c is None  # an unconditional task hides them
+    data = Data(digits, None, Label(), "digits", "train")
+    one = Examiner(data, Question({"mean": Mean()}, {}, Plain(), 50))
+    sampler = Sampler(torch.nn.Identity(), Space((1, 8, 8), digits.classes))
+    assert torch.equal(one._labels_for(sampler, 50), one.real.c)
+    hidden = examiner(400)
+    assert hidden.real.c is None  # an unconditional task hides them
+    asked = hidden._labels_for(sampler, 400)
+    assert torch.bincount(asked).tolist() == [40] * 10
+    assert min(len(asked[block::10].unique()) for block in range(10)) > 5  # of every block
