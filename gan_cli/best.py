@@ -44,7 +44,7 @@ class Best:
         self.examiner, self.sampler, self.path = examiner, sampler, path
         self.figure, self.patience, self.seed, self.averaged = figure, patience, seed, averaged
         self.better = directions(examiner.question.metrics)[figure]
-        self.found: list[tuple[int, float]] = []  # what the figure was at each step
+        self.found: list[tuple[int, float | None]] = []  # the figure at each step, or none
 
     @classmethod
     def make(
@@ -105,10 +105,10 @@ class Best:
             one = told.figures.get(self.figure)
             metric = directions_of(self.examiner.question.metrics)[self.figure]
             mine = self.examiner.protocol(told.protocol.weights)
-            if one is None or mine.differences(told.protocol, {metric}):
+            if mine.differences(told.protocol, {metric}):
                 others += 1
             else:
-                self.found.append((found["step"], one.value))
+                self.found.append((found["step"], one.value if one else None))
         if self.found and not self._is_kept():
             self.found = []
             console.say(
@@ -132,8 +132,7 @@ class Best:
             console.warn(f"step {step}: no {name}: {reason}")
         value = scores.figures.get(self.figure)
         first = value is not None and self._beats(value.value)
-        if value is not None:
-            self.found.append((step, value.value))
+        self.found.append((step, value.value if value else None))
         told = f"step {step}: {self._line(scores.figures)}"
         console.say(f"{told}, the best so far" if first else told)
         if value is not None and first:
@@ -142,9 +141,8 @@ class Best:
     @property
     def best(self) -> tuple[int, float] | None:
         """The step at which the figure was best, the first of equals, and what it was."""
-        if not self.found:
-            return None
-        return max(self.found, key=lambda one: (self.better * one[1], -one[0]))
+        known = [(step, value) for step, value in self.found if value is not None]
+        return max(known, key=lambda one: (self.better * one[1], -one[0])) if known else None
 
     @property
     def tired(self) -> str:
@@ -198,7 +196,7 @@ def chosen(metrics: dict[str, Metric], asked: str | None) -> str:
         told = f"best={asked}: " if asked else ""
         raise UserMistake(
             f"{told}a figure of metric= that has a better and a worse: "
-            f"{', '.join(usable) or 'none of these has one'}"
+            f"{', '.join(usable) or 'none of these has one, so another beside it: frechet'}"
         )
     return asked
 

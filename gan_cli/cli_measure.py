@@ -60,8 +60,6 @@ def evaluate(asked: Asked) -> int:
     _say("preparing what extracts features; a judge is trained the first time")
     extractor = parts.extractor.of(looked_at(whole), device)
     n = asked.n or N
-    if made is not None:
-        n = min(n, made.length or n)
     question = Question(parts.metric, build.settings(config["metric"]), extractor, n, asked.repeats)
     examiner = Examiner(data, question)
     if sampler is not None:
@@ -72,7 +70,7 @@ def evaluate(asked: Asked) -> int:
         scores = examiner.examine(sampler, asked.seed, asked.batch, asked.command)
     else:
         assert made is not None
-        batch = gathered(made, n)
+        batch = gathered(made, min(n, made.length or n))
         examiner = _asking_what_fits(asked, examiner, examiner.refusals_of(batch))
         other = earlier(asked, examiner, "none")
         scores = examiner.examine_set(batch, made.fingerprint, asked.seed, asked.command)
@@ -163,9 +161,14 @@ def _learnt(ckpt: Path) -> dict[str, Any]:
     return said
 
 
+_CHECKPOINTS = {"checkpoints"}
+"""What the directory within a run is called that holds them."""
+
+
 def _recorded(ckpt: Path) -> dict[str, Any] | None:
     """The data set in the run.json that a checkpoint stands beside."""
-    for place in (ckpt, ckpt.parent, ckpt.parent.parent):
+    checkpoints = ckpt.parent.name in _CHECKPOINTS
+    for place in (ckpt, ckpt.parent, *[ckpt.parent.parent] * checkpoints):
         if (place / "run.json").is_file():
             record = Record.read(place)
             spec = record.config.get("dataset")
@@ -188,6 +191,11 @@ def _made(path: str, parts: Parts, real: Source) -> Source:
         if path.lower().endswith(".npz")
         else Folder(path, size, channels=real.shape[0], min_size=1, cache=None).load()
     )
+    if made.shape[1:] == real.shape[1:] and made.shape != real.shape:
+        raise UserMistake(
+            f"the images of {clean(path)} have {made.shape[0]} channels, the real ones "
+            f"{real.shape[0]}: dataset.channels={made.shape[0]}, where the real ones are files"
+        )
     if made.shape != real.shape:
         raise UserMistake(
             f"the images of {clean(path)} are {_size(made.shape)}, the real ones "

@@ -35,11 +35,17 @@ def earlier(asked: Asked, examiner: Examiner, weights: str) -> Scores | None:
         raise UserMistake(f"{known} has not been evaluated: gan evaluate --ckpt {known}")
     found = [Scores.read(path) for path in paths]
     mine, metrics = examiner.protocol(weights), {*examiner.question.metrics}
-    differing = [mine.differences(one.protocol, metrics & {*one.metrics}) for one in found]
+    differing = [mine.differences(one.protocol, metrics & one.metrics) for one in found]
     alike = [one for one, reasons in zip(found, differing, strict=True) if not reasons]
     if not alike:
         raise unlike(differing[0])
-    return next((one for one in alike if metrics & {*one.metrics}), alike[0])
+    for one in alike:
+        if metrics & one.metrics:
+            return one
+    raise UserMistake(
+        f"{clean(asked.against)} was asked for {', '.join(sorted(alike[0].metrics))}: the same "
+        "--metrics here"
+    )
 
 
 def keep(asked: Asked, scores: Scores) -> Path | None:
@@ -83,7 +89,7 @@ def tell(asked: Asked, scores: Scores, other: Scores | None, kept: Path | None) 
     for name, one in scores.figures.items():
         page.lines.append(f"  {page.paint(f'{name:{wide}}', BOLD)}{_cells(one)}")
     for name, reason in scores.refused.items() if asked.named or kept is None else ():
-        page.row(f"no {name}", page.words(reason))
+        page.text(f"no {name}: {reason}")
     if other is not None:
         _beside(page, scores, other)
     if kept is not None:

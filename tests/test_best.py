@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from gan_cli import container, state, train
-from gan_cli.best import chosen, directions
+from gan_cli.best import Best, chosen, directions
 from gan_cli.build import parts
 from gan_cli.errors import Stopped, UserMistake
+from gan_cli.run import Run
 from gan_cli.sampler import Sampler
+from gan_cli.session import make
 from gan_cli.train import launch
 from tests.games import composed
 
@@ -159,3 +161,19 @@ def test_the_best_is_told_by_the_first_distance_unless_another_figure_is_named()
     assert directions(made)["score"] == 1
     assert chosen(made, None) == "frechet"
     assert chosen(made, "score") == "score"
+
+
+def test_what_could_not_be_told_counts_for_patience(measured, tmp_path):
+    typed = [*SMALL, *MEASURED, "patience=2", f"run_dir={tmp_path / 'run'}"]
+    config = composed(*typed)
+    made = parts(config)
+    with Run.open(config, {"dataset": "digits"}, typed, ["gan", "train"]) as run:
+        session = make(config, made, made.hardware.claim(), typed)
+        best = Best.make(run, session, made, config, {"dataset": "digits"})
+    assert best is not None
+    best.found = [(10, 3.0), (20, None)]
+    assert (best.best, best.tired) == ((10, 3.0), "")
+    best.found.append((30, None))
+    assert "not in 2 since" in best.tired
+    best.found = [(10, None), (20, None), (30, None)]
+    assert (best.best, best.tired) == (None, "")

@@ -103,7 +103,7 @@ def test_a_directory_against_a_data_set(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     painted(tmp_path / "made", 50, 0)
     assert main(["evaluate", "dataset=digits", "made", *QUICK]) == 0
-    assert "50 of digits (all)" in capsys.readouterr().out
+    assert "60 of digits (all)" in capsys.readouterr().out
 
 
 def test_another_evaluation_beside_it(ckpt, capsys):

@@ -44,8 +44,8 @@ BATCH = 32
 class Inception:
     """Inception v3 of 2015 (Szegedy et al. 2015, arXiv 1512.00567), as torch-fidelity has it.
 
-    Its 2048 pooled features are those of the published Fréchet inception distances (Heusel et al.
-    2017, arXiv 1706.08500), the softmax of its 1008 logits without their biases those of the
+    Its pooled features are those of the published Fréchet inception distances (Heusel et al. 2017,
+    arXiv 1706.08500), the softmax of its 1008 logits without their biases those of the
     inception score (Salimans et al. 2016, arXiv 1606.03498). `weights` is torch-fidelity's own
     file; without it torch's cache is looked into, and filled on first use.
 

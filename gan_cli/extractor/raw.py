@@ -15,8 +15,8 @@ from gan_cli.metric import Extractor
 class Raw:
     """Each sample as a row of numbers: coordinates of a point, pixels of a small image.
 
-    Of Gaussian points the Fréchet distance (Dowson and Landau 1982) is then the Wasserstein
-    distance itself.
+    Dowson and Landau 1982: of Gaussian points the Fréchet distance is then the Wasserstein distance
+    itself.
 
     Needs: samples of at most 4096 numbers.
     Trouble: pixels that are near are no likeness: extractor=judge, or random, for images.

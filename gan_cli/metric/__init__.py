@@ -90,10 +90,15 @@ class Sight:
     """
 
     def __init__(self, x: Tensor, c: Tensor | None = None, extractor: Extractor | None = None):
-        self.x, self.c, self.extractor = x, c, extractor
+        self._x, self.c, self.extractor = x, c, extractor
+
+    @property
+    def x(self) -> Tensor:
+        """The samples, `(N, …)`."""
+        return self._x
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self._x)
 
     @cached_property
     def features(self) -> Tensor:
@@ -116,12 +121,16 @@ class Sight:
 
 
 class _Picked(Sight):
-    """Some samples of a set."""
+    """Some samples of a set; they are copied when somebody looks at them."""
 
     def __init__(self, whole: Sight, index: Tensor):
         c = None if whole.c is None else whole.c[index]
-        super().__init__(whole.x[index], c, whole.extractor)
+        super().__init__(index, c, whole.extractor)
         self._whole, self._index = whole, index
+
+    @property
+    def x(self) -> Tensor:
+        return self._whole.x[self._index]
 
     @cached_property
     def features(self) -> Tensor:

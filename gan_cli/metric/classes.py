@@ -38,7 +38,9 @@ class Classes:
     }
 
     def refuses(self, exam: Exam) -> str | None:
-        """An extractor without classes is refused."""
+        """An extractor without classes is refused, and a G that is told which to make."""
+        if exam.maker is not None and exam.fake.c is not None:
+            return "a G that is told the class doesn't choose it: metric=labels"
         return needs.classes(exam) or needs.few(exam, 2)
 
     def __call__(self, exam: Exam) -> dict[str, Estimate]:

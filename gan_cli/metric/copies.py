@@ -74,7 +74,10 @@ class Copies:
         )
         block = needs.blocks(len(made))
         parts = [_told(made[block != b], new) for b in range(BLOCKS)]
-        return needs.estimates(_told(made, new), parts)
+        told = needs.estimates(_told(made, new), parts)
+        return told | {
+            name: needs.share(told[name].value, len(made)) for name in ("copies", "nearer")
+        }
 
 
 def _told(made: Tensor, new: Tensor) -> dict[str, float]:

@@ -61,7 +61,7 @@ class Divergences:
         law = _law(_Known(repr(exam.law), exam.law), exam.seed, len(exam.real))
         x = exam.fake.x.double()
         told = {name: Estimate(one) for name, one in divergences(x, law.count(x), law).items()}
-        return told | {"js_floor": Estimate(law.floor, 0.0)}  # a matter of the law alone
+        return told | {"js_floor": Estimate(law.floor, 0.0)}  # whatever the fakes
 
 
 def divergences(x: Tensor, q: Array, law: Law) -> dict[str, float]:

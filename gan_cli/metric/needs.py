@@ -72,6 +72,13 @@ def estimates(
     }
 
 
+def share(value: float, n: int) -> Estimate:
+    """A share of n independent samples, and its standard error: above 0 for none and for all, as
+    one more sample of each kind would make it (Agresti and Coull 1998)."""
+    near = (value * n + 2) / (n + 4)
+    return Estimate(value, (near * (1 - near) / (n + 4)) ** 0.5)
+
+
 def mean(values: Tensor) -> Estimate:
     """The mean of independent values `(n,)`, and its standard error."""
     values = values.double()

@@ -88,9 +88,9 @@ def prdc(real: Tensor, fake: Tensor, k: int, count: int = 0) -> list[dict[str, f
     return [
         {
             "precision": float(touched[~out].double().mean()),
-            "recall": float(recalled[number] / len(real)),
+            "recall": int(recalled[number]) / len(real),
             "density": float(held[~out].double().mean()) / k,
-            "coverage": float(covered[number] / len(real)),
+            "coverage": int(covered[number]) / len(real),
         }
         for number, out in enumerate(left_out)
     ]
