@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
+from gan_cli import options
 from gan_cli.cli_compose import Composer, Sources, plain
 from gan_cli.cli_diagnose import diagnose
 from gan_cli.cli_keys import nearest
@@ -48,8 +47,7 @@ class Asked:
 def main(argv: list[str]) -> int:
     """Run `gan check` with these arguments; 1 if a law does not hold. Raises GanError."""
     given = _parser().parse_args(argv)
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # a user's own module; last, so that it hides nothing
+    options.import_from_here()
     composer = Composer(Sources(given.config_dir))
     asked = read(composer, given.words)
     if not asked.groups:
@@ -63,22 +61,16 @@ def main(argv: list[str]) -> int:
     return 1 if failed else 0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserMistake(f"gan check: {message}; gan check --help lists what there is")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="gan check",
-        description="Whether a component keeps the laws of its kind: of conf, or your own class.",
-        epilog="gan check loss=wgan   gan check penalty=mine.MyPenalty weight=5. "
+    parser = options.Parser(
+        "gan check",
+        "Whether a component keeps the laws of its kind: of conf, or your own class.",
+        "gan check loss=wgan   gan check penalty=mine.MyPenalty weight=5. "
         "Exit code 0: all laws hold, 1: one does not.",
-        allow_abbrev=False,
     )
-    add = parser.add_argument
-    add("words", nargs="*", metavar="GROUP=NAME | KEY=VALUE", help="components and their settings")
-    add("--config-dir", "-cd", metavar="DIR", help="a directory with entries of your own")
+    words = "components and their settings"
+    parser.add_argument("words", nargs="*", metavar="GROUP=NAME | KEY=VALUE", help=words)
+    options.add_config_dir(parser)
     return parser
 
 

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from gan_cli.errors import UserMistake
+from gan_cli.options import Parser, add_config_dir, import_from_here, whole
 from gan_cli.strict import clean
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def preview(args: list[str]) -> int:
     parser = _parser("preview", "Pictures as D sees them: cropped, resized, mirrored, augmented.")
     add = parser.add_argument
     add("--out", type=Path, metavar="FILE.png", help="where to (outputs/data/NAME.png)")
-    add("-n", type=_count, metavar="N", help="how many (64; 4096 points)")
-    add("--seed", type=_seed, default=0, metavar="S", help="which ones, and of what is random (0)")
+    add("-n", type=whole(1, 99999), metavar="N", help="how many (64; 4096 points)")
+    ones = "which ones, and of what is random (0)"
+    add("--seed", type=whole(0), default=0, metavar="S", help=ones)
     given = parser.parse_intermixed_args(args)
     if given.out and given.out.suffix.lower() != ".png":
         raise UserMistake(f"--out {given.out}: a name that ends in .png")
@@ -125,8 +127,7 @@ def parts(asked: Asked, config_dir: str | None) -> Parts:
     from gan_cli.cli_diagnose import diagnose
     from gan_cli.cli_keys import KEYS
 
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # a user's own data set; last, so that it hides nothing
+    import_from_here()
     composer = Composer(Sources(config_dir))
     known = {*composer.groups, *KEYS}
     for index, text in enumerate(asked.overrides):
@@ -152,39 +153,18 @@ def quoted(path: str) -> str:
     return typed
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are a UserMistake."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserMistake(f"{self.prog}: {message}; {self.prog} --help lists what there is")
-
-
 def _parser(verb: str, description: str) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=f"gan data {verb}",
-        description=description,
-        epilog=f"gan data {verb} photos\ngan data {verb} photos size=128 mirror=true\n"
+    parser = Parser(
+        f"gan data {verb}",
+        description,
+        f"gan data {verb} photos\ngan data {verb} photos size=128 mirror=true\n"
         f"gan data {verb} dataset=mnist",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        as_is=True,
     )
     words = "a directory of images or dataset=NAME, and settings: KEY=VALUE is dataset.KEY=VALUE"
     parser.add_argument("words", nargs="*", metavar="DIR | KEY=VALUE", help=words)
-    own = "a directory with entries of your own"
-    parser.add_argument("--config-dir", "-cd", metavar="CONF", help=own)
+    add_config_dir(parser)
     return parser
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[1-9]\d{0,4}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 99999")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return int(text)
 
 
 _HELP = """usage: gan data check   DIR | dataset=NAME [KEY=VALUE …]

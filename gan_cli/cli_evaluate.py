@@ -8,11 +8,11 @@ import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from gan_cli.cli_data import is_directory, quoted
 from gan_cli.errors import UserMistake
 from gan_cli.nearby import check_there, suggestion
+from gan_cli.options import Parser, add_config_dir, add_device, add_trust, whole
 from gan_cli.strict import clean
 
 USUAL = (
@@ -133,50 +133,31 @@ def _names(text: str) -> list[str]:
     return names
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are a UserMistake."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserMistake(f"gan evaluate: {message}; gan evaluate --help lists what there is")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="gan evaluate",
-        description="Measure a generator, or a directory of images, against real ones.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = Parser(
+        "gan evaluate",
+        "Measure a generator, or a directory of images, against real ones.",
+        _EXAMPLES,
+        as_is=True,
     )
     add = parser.add_argument
     words = "images: REAL MADE, or REAL beside --ckpt (MADE can be an .npz); dataset=NAME; settings"
     add("words", nargs="*", metavar="DIR | KEY=VALUE", help=words)
     add("--ckpt", metavar="PATH", help="run directory, training checkpoint or generator file")
     add("--metrics", metavar="NAMES", help="such as frechet,kid; or all (those that fit)")
-    add("-n", "--n", type=_whole(20), metavar="N", help="samples of each kind (10000)")
+    add("-n", "--n", type=whole(20), metavar="N", help="samples of each kind (10000)")
     add("--extractor", metavar="NAME", help="auto, judge, inception, random or raw (auto)")
     add("--weights", metavar="FILE", help="of the inception network, where it can't be fetched")
-    add("--repeats", type=_whole(1), default=1, metavar="K", help="intervals from K sets (1)")
+    add("--repeats", type=whole(1), default=1, metavar="K", help="intervals from K sets (1)")
     add("--against", type=Path, metavar="PATH", help="another evaluation, or run, to compare with")
-    add("--seed", type=_whole(0), default=0, metavar="S", help="of the samples (0)")
+    add("--seed", type=whole(0), default=0, metavar="S", help="of the samples (0)")
     add("--raw", action="store_true", help="the weights themselves, not their average")
     add("--out", type=Path, metavar="FILE.json", help="where to (evaluations/ of the run)")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
-    add("--batch", type=_whole(1), default=64, metavar="B", help="samples at a time (64)")
-    own = "a directory with entries of your own"
-    add("--config-dir", "-cd", metavar="CONF", help=own)
-    trusted = "import a model from this package of yours, if the file names it"
-    add("--trust", action="append", default=[], metavar="PACKAGE", help=trusted)
+    add_device(parser)
+    add("--batch", type=whole(1), default=64, metavar="B", help="samples at a time (64)")
+    add_config_dir(parser)
+    add_trust(parser)
     return parser
-
-
-def _whole(least: int):  # type: ignore[no-untyped-def]
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
-        return int(text)
-
-    return parse
 
 
 _EXAMPLES = """gan evaluate --ckpt outputs/default

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import NoReturn
 
 from gan_cli import cli_docs as docs
+from gan_cli import options
 from gan_cli.cli_entry import Entry, Setting, Shelf
 from gan_cli.cli_explained import (
     Explained,
@@ -40,11 +40,6 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserMistake(f"gan explain: {message}; gan explain --help lists what there is")
-
-
 EXAMPLES = """examples:
   gan explain loss=wgan_gp      an entry
   gan explain loss              the entries of a group
@@ -54,16 +49,15 @@ EXAMPLES = """examples:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="gan explain",
-        description="What an entry is: formula, paper, settings, curves, needs and trouble.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = options.Parser(
+        "gan explain",
+        "What an entry is: formula, paper, settings, curves, needs and trouble.",
+        EXAMPLES,
+        as_is=True,
     )
     add = parser.add_argument
     add("words", nargs="*", metavar="GROUP=NAME", help="entries, groups, keys, or your own classes")
-    add("--config-dir", "-cd", metavar="DIR", help="a directory with entries of your own")
+    options.add_config_dir(parser)
     add("--format", choices=("text", "markdown"), default="text", help="how it is written (text)")
     return parser
 

@@ -7,13 +7,13 @@ import ast
 import difflib
 import importlib
 import json
-import re
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, cast
 
 from gan_cli.errors import UserMistake
+from gan_cli.options import Parser, whole
 
 if TYPE_CHECKING:
     from gan_cli.lab import Experiment
@@ -132,30 +132,16 @@ def _listing(known: dict[str, str]) -> str:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are a UserMistake."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserMistake(f"gan lab: {message}; gan lab --help lists what there is")
-
-
 def _parser(known: dict[str, str]) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="gan lab",
-        description="Short experiments that show why: a table, a picture and a verdict each.",
-        epilog="Exit code 0: every claim holds; 1: one does not. The same command gives the same "
+    parser = Parser(
+        "gan lab",
+        "Short experiments that show why: a table, a picture and a verdict each.",
+        "Exit code 0: every claim holds; 1: one does not. The same command gives the same "
         "numbers on one machine.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("name", nargs="?", metavar="NAME", help=f"{', '.join(known)}, or {ALL}; none: list them")
     add("--quick", action="store_true", help="a minute at most, on one CPU core")
     add("--out", type=Path, metavar="DIR", help="where to write (outputs/lab/NAME)")
-    add("--seed", type=_seed, default=0, metavar="N", help="of all that is random (0)")
+    add("--seed", type=whole(0), default=0, metavar="N", help="of all that is random (0)")
     return parser
-
-
-def _seed(text: str) -> int:
-    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return int(text)

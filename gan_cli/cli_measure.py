@@ -24,6 +24,7 @@ from gan_cli.evaluation import Data, Examiner, Question, gathered, looked_at
 from gan_cli.extractor import teaching
 from gan_cli.fast import pick_device
 from gan_cli.metric import Metric
+from gan_cli.options import import_from_here
 from gan_cli.record import Record
 from gan_cli.run import WHERE
 from gan_cli.sampler import Sampler
@@ -41,8 +42,7 @@ MOST = 4096
 
 def evaluate(asked: Asked) -> int:
     """Measure what is asked for, tell the figures, and keep them. Raises GanError."""
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # a user's own parts; last, so that they hide nothing
+    import_from_here()
     device = pick_device(asked.device)
     sampler = Sampler.load(asked.ckpt, device, asked.raw, asked.trust) if asked.ckpt else None
     learnt = None if asked.typed_data or asked.ckpt is None else _learnt(Path(asked.ckpt))

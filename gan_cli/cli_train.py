@@ -24,6 +24,7 @@ from gan_cli.cli_diagnose import Diagnosis, diagnose
 from gan_cli.cli_resume import rewrite
 from gan_cli.configs import directory
 from gan_cli.errors import GanError, Stopped, UserMistake
+from gan_cli.options import import_from_here
 
 Job = Callable[[DictConfig], float | None]
 
@@ -41,8 +42,7 @@ def main(argv: list[str]) -> int:
     args.overrides = rewrite(args.overrides, sources, args.multirun)
     for path in sources.shadowed():
         cli_report.warn(f"{path} is not used: gan has a configuration of that name; rename yours")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # a user's own package; last, so that it hides nothing
+    import_from_here()
     composer = Composer(sources, args.overrides)
     found = diagnose(composer, args.overrides, args.multirun)
     found.complain()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan_cli import options
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.nearby import check_there, suggestion
 from gan_cli.strict import clean
@@ -42,8 +43,8 @@ def main(args: list[str]) -> int:
     from gan_cli.sampler import Sampler
 
     kinds = _kinds([name for names in asked.format for name in names])
-    if asked.trust and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # a user's own package; last, so that it hides nothing
+    if asked.trust:
+        options.import_from_here()
     sampler = Sampler.load(asked.ckpt, raw=asked.raw, trust=tuple(asked.trust))
     for reason in sampler.origin.rejected:
         sys.stderr.write(f"passed over: {reason}\n")
@@ -159,11 +160,10 @@ def _place(ckpt: Path) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="gan export",
-        description="Write a generator for others, with a card, as model hubs want it.",
-        epilog="; ".join(f"{name}: {text}" for name, text in FORMATS.items()),
-        allow_abbrev=False,
+    parser = options.Parser(
+        "gan export",
+        "Write a generator for others, with a card, as model hubs want it.",
+        "; ".join(f"{name}: {text}" for name, text in FORMATS.items()),
     )
     add = parser.add_argument
     add("--ckpt", type=Path, metavar="PATH", help="run directory, checkpoint or generator file")
@@ -180,13 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--raw", action="store_true", help="the weights themselves, not their average")
     add("--license", type=_license, metavar="ID", help="for the card, such as mit or cc-by-4.0")
     add("--from", type=Path, metavar="PATH", help=_FROM)
-    add(
-        "--trust",
-        action="append",
-        default=[],
-        metavar="PACKAGE",
-        help="import the model from this package of yours, if the file names it",
-    )
+    options.add_trust(parser)
     return parser
 
 

@@ -9,12 +9,12 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gan_cli.errors import UserMistake
 from gan_cli.nearby import check_there, suggestion
+from gan_cli.options import Parser, add_device, add_trust, import_from_here, whole
 from gan_cli.strict import clean
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 MOST = 64
 """Images inverted at once, at most: each is a row of the picture."""
+
+LARGEST = 999_999
+"""What can be typed as a number, at most."""
 
 _NOISE = "deviation of a pixel that G need not explain, of values from -1 to 1 (0.1)"
 
@@ -45,8 +48,8 @@ def main(args: list[str]) -> int:
     from gan_cli.wish import Wish, picture_place, put
 
     trust = tuple(asked.trust)
-    if trust and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # a user's own package; last, so that it hides nothing
+    if trust:
+        import_from_here()
     how = Inversion(
         steps=asked.steps,
         restarts=asked.restarts,
@@ -212,52 +215,29 @@ def _codes(
     return file.getvalue()
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are a UserMistake."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserMistake(f"gan invert: {message}; gan invert --help lists what there is")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="gan invert",
-        description="Find the latent codes that best give images, and show what they give.",
-        epilog="The same seed finds the same codes. An image that G could not have made is met "
-        "by the nearest that it can.",
-        allow_abbrev=False,
+    parser = Parser(
+        "gan invert",
+        "Find the latent codes that best give images, and show what they give.",
+        "The same seed finds the same codes. An image that G could not have made is met by the "
+        "nearest that it can.",
     )
-    add = parser.add_argument
+    add, count = parser.add_argument, whole(1, LARGEST)
     add("images", nargs="+", type=Path, metavar="IMAGE", help="an image, or a directory of them")
     add("--ckpt", metavar="PATH", help="run directory, training checkpoint or generator file")
     add("--class", dest="classes", metavar="NAMES", help="only of these classes (all are tried)")
-    add("--steps", type=_whole(1), default=400, metavar="K", help="of descent (400)")
-    add("--restarts", type=_whole(1), default=8, metavar="K", help="descents for an image (8)")
+    add("--steps", type=count, default=400, metavar="K", help="of descent (400)")
+    add("--restarts", type=count, default=8, metavar="K", help="descents for an image (8)")
     add("--noise", type=_positive, default=0.1, metavar="S", help=_NOISE)
-    add("--seed", type=_whole(0), default=0, metavar="S", help="of where the descents begin (0)")
-    add("--seconds", type=_whole(1), default=600, metavar="T", help="at most (600)")
+    add("--seed", type=whole(0), default=0, metavar="S", help="of where the descents begin (0)")
+    add("--seconds", type=count, default=600, metavar="T", help="at most (600)")
     add("--out", type=Path, metavar="FILE.png", help="the picture (in the run's samples/)")
     add("--save", type=Path, metavar="FILE.npz", help="the codes, as arrays z, labels and names")
-    add("--scale", type=_whole(1), metavar="K", help="enlarge images K times (to be seen)")
+    add("--scale", type=count, metavar="K", help="enlarge images K times (to be seen)")
     add("--raw", action="store_true", help="the weights themselves, not their average")
-    add("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
-    add(
-        "--trust",
-        action="append",
-        default=[],
-        metavar="PACKAGE",
-        help="import the model from this package of yours, if the file names it",
-    )
+    add_device(parser)
+    add_trust(parser)
     return parser
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to 999999")
-        return int(text)
-
-    return parse
 
 
 def _positive(text: str) -> float:
@@ -266,9 +246,3 @@ def _positive(text: str) -> float:
     if not 0 < float(text) < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return float(text)
-
-
-def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no device: auto, cpu, cuda, cuda:N or mps")
-    return text

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gan_cli.errors import UserMistake
 from gan_cli.nearby import check_there, suggestion
+from gan_cli.options import import_from_here
 from gan_cli.sample_options import MODES, PLAIN, mode_of, parser
 from gan_cli.strict import clean
 
@@ -34,8 +35,8 @@ def main(args: list[str]) -> int:
 
     from gan_cli.fast import pick_device
 
-    if asked.trust and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # a user's own package; last, so that it hides nothing
+    if asked.trust:
+        import_from_here()
     wish = _wish(asked, args)
     device = str(pick_device(asked.device))
     sampler = _sampler(asked, device)

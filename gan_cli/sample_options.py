@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from gan_cli.errors import UserMistake
+from gan_cli.options import Parser, add_device, add_trust, whole
 
 SEEDS = 1000
 """Seeds that can be named at once."""
@@ -60,11 +60,10 @@ MODES = {
 
 def parser() -> argparse.ArgumentParser:
     """The options of `gan sample`; what is impossible in itself is a UserMistake."""
-    made = _Parser(
-        prog="gan sample",
-        description="Draw samples from a run, a checkpoint or a generator file.",
-        epilog="The same seed gives the same samples, and the first k of them for any -n.",
-        allow_abbrev=False,
+    made = Parser(
+        "gan sample",
+        "Draw samples from a run, a checkpoint or a generator file.",
+        "The same seed gives the same samples, and the first k of them for any -n.",
     )
     _of_all(made)
     _of_some(made.add_argument_group("what is drawn"))
@@ -75,30 +74,29 @@ def parser() -> argparse.ArgumentParser:
 def _of_all(made: argparse.ArgumentParser) -> None:
     add = made.add_argument
     add("--ckpt", metavar="PATH", help="run directory, training checkpoint or generator file")
-    add("--seed", type=_whole(0), default=0, metavar="S", help="of the latent codes (0)")
+    add("--seed", type=whole(0), default=0, metavar="S", help="of the latent codes (0)")
     add("--out", metavar="PATH", help=_OUT)
     add("--raw", action="store_true", help="the weights themselves, not their average")
-    add("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
-    add("--batch", type=_whole(1), default=64, metavar="B", help="samples at a time (64)")
-    trust = "import the model from this package of yours, if the file names it"
-    add("--trust", action="append", default=[], metavar="PACKAGE", help=trust)
+    add_device(made)
+    add("--batch", type=whole(1), default=64, metavar="B", help="samples at a time (64)")
+    add_trust(made)
 
 
 def _of_some(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("-n", type=_whole(1), metavar="N", help="how many (64; 4096 points)")
+    add("-n", type=whole(1), metavar="N", help="how many (64; 4096 points)")
     add("--grid", type=_grid, metavar="RxC", help="rows and columns of a grid, such as 8x8")
     add("--class", "--classes", dest="classes", metavar="NAMES", help=_CLASSES)
-    add("--scale", type=_whole(1), metavar="K", help="enlarge images K times (grids: to be seen)")
+    add("--scale", type=whole(1), metavar="K", help="enlarge images K times (grids: to be seen)")
     add("--truncation", type=_bound, metavar="PSI", help=_PSI)
     ways = ["rejection", "exact", "langevin"]
     add("--refine", choices=ways, help="let D have a say in what is kept, or walk to what it likes")
-    add("--refine-steps", type=_whole(1), metavar="K", help="of Langevin's dynamics (100)")
-    add("--shards", type=_whole(1), metavar="SIZE", help="--out DIR: tar files of SIZE images each")
+    add("--refine-steps", type=whole(1), metavar="K", help="of Langevin's dynamics (100)")
+    add("--shards", type=whole(1), metavar="SIZE", help="--out DIR: tar files of SIZE images each")
     add("--force", action="store_true", help="write into a directory that holds files already")
     add("--input", metavar="PATH", help="an image, or a directory, to be answered")
     add("--from", metavar="PATH", help=_FROM)
-    add("--draws", type=_whole(1), default=1, metavar="K", help="answers to each input (1)")
+    add("--draws", type=whole(1), default=1, metavar="K", help="answers to each input (1)")
     add("--against", action="append", default=[], metavar="CKPT", help="another's answers beside")
 
 
@@ -106,17 +104,17 @@ def _of_modes(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     between = "a row of steps from each seed's first sample to the next one's: 1,5,9 or 1-8"
     add("--interpolate", type=_seeds, metavar="SEEDS", help=between)
-    add("--steps", type=_whole(2), default=9, metavar="K", help="columns of --interpolate (9)")
+    add("--steps", type=whole(2), default=9, metavar="K", help="columns of --interpolate (9)")
     path = "linear or spherical, between codes (as suits the prior)"
     add("--path", choices=["linear", "spherical"], help=path)
     add("--walk", action="store_true", help="a film that ends where it began, through the seeds")
     add("--seeds", type=_seeds, metavar="SEEDS", help="of --walk; by itself, a picture to choose")
-    add("--frames", type=_whole(2), default=120, metavar="K", help="of --walk (120)")
-    add("--fps", type=_whole(1), metavar="K", help="frames a second (24; --timelapse: 6)")
+    add("--frames", type=whole(2), default=120, metavar="K", help="of --walk (120)")
+    add("--fps", type=whole(1), metavar="K", help="frames a second (24; --timelapse: 6)")
     add("--truncations", type=_bounds, metavar="PSI,…", help="a row for each: 1,0.7,0.5,0")
     add("--ema", action="store_true", help="the averaged weights above the raw ones")
     add("--timelapse", action="store_true", help="the same noise at every checkpoint of a run")
-    add("--sweep", type=_whole(0), metavar="K", help=_SWEEP)
+    add("--sweep", type=whole(0), metavar="K", help=_SWEEP)
     add("--neighbours", nargs="+", metavar="dataset=NAME", help=_NEIGHBOURS)
 
 
@@ -145,22 +143,6 @@ def _instead(name: str) -> str:
     """What an option can be typed with."""
     friends = [mode.words for mode in MODES.values() if name in mode.knows]
     return f"leave it out (it is for {', '.join(friends)})"
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are a UserMistake."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserMistake(f"gan sample: {message}; gan sample --help lists what there is")
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"\d{1,18}", text, re.ASCII) or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
-        return int(text)
-
-    return parse
 
 
 def _bound(text: str) -> float:
@@ -192,9 +174,3 @@ def _grid(text: str) -> tuple[int, int]:
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is no ROWSxCOLUMNS, such as 4x8")
     return int(match[1]), int(match[2])
-
-
-def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no device: auto, cpu, cuda, cuda:N or mps")
-    return text

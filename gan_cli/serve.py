@@ -12,8 +12,9 @@ import re
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from gan_cli import options
 from gan_cli.errors import UserMistake
 from gan_cli.nearby import check_there, suggestion
 from gan_cli.strict import clean
@@ -59,8 +60,8 @@ def main(args: list[str]) -> int:
     from gan_cli.page.studio import Studio
     from gan_cli.sampler import Sampler
 
-    if asked.trust and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # a user's own package; last, so that it hides nothing
+    if asked.trust:
+        options.import_from_here()
     device = pick_device(asked.device)
     with listening(asked.host, asked.port) as door:
         sampler = Sampler.load(asked.ckpt, device, asked.raw, tuple(asked.trust))
@@ -151,20 +152,12 @@ def _name(ckpt: str, sampler: Sampler) -> str:
     return clean(run.name if run != folder or Path(ckpt).is_dir() else path.stem, 80)
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are a UserMistake."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserMistake(f"gan serve: {message}; gan serve --help lists what there is")
-
-
 def parser() -> argparse.ArgumentParser:
     """What can be typed after `gan serve`."""
-    parser = _Parser(
-        prog="gan serve",
-        description="Explore a generator on a page of your own: sliders, seeds, classes.",
-        epilog="Needs pip install 'gan-cli[serve]'. The page works without any network.",
-        allow_abbrev=False,
+    parser = options.Parser(
+        "gan serve",
+        "Explore a generator on a page of your own: sliders, seeds, classes.",
+        "Needs pip install 'gan-cli[serve]'. The page works without any network.",
     )
     add = parser.add_argument
     add("--ckpt", metavar="PATH", help="run directory, training checkpoint or generator file")
@@ -172,14 +165,8 @@ def parser() -> argparse.ArgumentParser:
     add("--host", type=_host, default="127.0.0.1", metavar="NAME", help=_HOST)
     add("--open", action="store_true", help="open the page in a browser")
     add("--raw", action="store_true", help="the weights themselves, not their average")
-    add("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
-    add(
-        "--trust",
-        action="append",
-        default=[],
-        metavar="PACKAGE",
-        help="import the model from this package of yours, if the file names it",
-    )
+    options.add_device(parser)
+    options.add_trust(parser)
     return parser
 
 
@@ -192,10 +179,4 @@ def _port(text: str) -> int:
 def _host(text: str) -> str:
     if not re.fullmatch(r"[0-9A-Za-z.:-]{1,253}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is no name or address of this machine")
-    return text
-
-
-def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no device: auto, cpu, cuda, cuda:N or mps")
     return text

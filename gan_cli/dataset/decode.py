@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageOps, ImageSequence, UnidentifiedImageError
 
-from gan_cli.dataset.listing import KINDS
+from gan_cli.dataset.listing import KINDS, opened
 from gan_cli.dataset.source import check_choice
 from gan_cli.strict import clean
 
@@ -119,7 +119,7 @@ class Decode:
 
         Raises one of FAULTS; `reason` says it in words.
         """
-        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+        with opened(path) as file, Image.open(file, formats=_FORMATS) as image:
             self._check(image)
             if self.size:  # lets JPEG skip detail that the resizing would drop
                 side = 2 * max(self.size)
@@ -129,7 +129,7 @@ class Decode:
 
     def frames(self, path: Path) -> Iterator[NDArray[np.uint8]]:
         """The frames of an animation, one of anything else. Raises one of FAULTS."""
-        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+        with opened(path) as file, Image.open(file, formats=_FORMATS) as image:
             self._check(image)
             for frame in ImageSequence.Iterator(image):
                 yield self.pixels(frame)

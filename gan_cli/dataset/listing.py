@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.strict import clean
@@ -84,6 +85,16 @@ class Listing:
         for name, (size, time) in zip(self.names, self.stats, strict=True):
             sha.update(os.fsencode(name) + f"\0{size} {time}\n".encode())
         return sha.hexdigest()
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file that is open to be read. OSError for what is none: a pipe is not waited for."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
+    info = os.fstat(file.fileno())
+    if stat.S_ISREG(info.st_mode) and info.st_size:
+        return file
+    file.close()
+    raise OSError("empty" if stat.S_ISREG(info.st_mode) else "no regular file")
 
 
 def _names(root: Path) -> Iterator[str]:

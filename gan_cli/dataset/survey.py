@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -98,11 +97,6 @@ def unlike(one: tuple[int, ...], others: tuple[int, ...]) -> str:
 def read(path: Path, decode: Decodes) -> tuple[NDArray[np.uint8] | None, str, str]:
     """Pixels and mode, or None and the reason."""
     try:
-        info = path.stat()
-        if not stat.S_ISREG(info.st_mode):
-            return None, "", "no regular file"
-        if not info.st_size:
-            return None, "", "empty"
         return *decode(path), ""
     except FAULTS as error:
         return None, "", reason(error, path)

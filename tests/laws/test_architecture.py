@@ -21,7 +21,7 @@ Rule = Callable[[Module], Wrong]
 
 LAYERS = (  # bottom first; imports point down, never up, never across between pieces of a layer
     ("errors", "batch", "memory", "space", "randomness", "strict", "configs", "dist", "theory"),
-    ("prior", "nearby"),
+    ("prior", "nearby", "options"),
     (
         *("loss", "penalty", "constraint", "augment", "optimizer", "schedule"),
         *("dataset", "model", "term", "auxiliary", "plot", "disk"),
