@@ -37,13 +37,14 @@ class Best:
         sampler: Sampler,
         path: Path,
         figure: str,
+        named: bool,
         patience: int | None,
         seed: int,
         averaged: bool,
     ):
         self.examiner, self.sampler, self.path = examiner, sampler, path
         self.figure, self.patience, self.seed, self.averaged = figure, patience, seed, averaged
-        self.better = directions(examiner.question.metrics)[figure]
+        self.named = named  # whether it is the user's choice
         self.found: list[tuple[int, float | None]] = []  # the figure at each step, or none
 
     @classmethod
@@ -78,7 +79,16 @@ class Best:
         averaged = bool(parts.averaging.half_life or "ema" in parts.anneal.to)
         figure = chosen(parts.metric, config["best"])
         path = run.dir / "evaluations.jsonl"
-        return cls(examiner, sampler, path, figure, config["patience"], config["seed"], averaged)
+        return cls(
+            examiner,
+            sampler,
+            path,
+            figure,
+            config["best"] is not None,
+            config["patience"],
+            config["seed"],
+            averaged,
+        )
 
     @property
     def about(self) -> str:
@@ -102,6 +112,7 @@ class Best:
             except (BadFile, KeyError):
                 others += 1
                 continue
+            self._settle(told)
             one = told.figures.get(self.figure)
             metric = directions_of(self.examiner.question.metrics)[self.figure]
             mine = self.examiner.protocol(told.protocol.weights)
@@ -128,7 +139,9 @@ class Best:
         scores = self.examiner.examine(self.sampler, self.seed)
         log.scalars(step, {f"metric/{name}": one.value for name, one in scores.figures.items()})
         self._keep(step, scores)
-        for name, reason in scores.refused.items():
+        self._settle(scores)
+        missing = {self.figure: "it is not told"} if self.figure not in scores.figures else {}
+        for name, reason in (missing | scores.refused).items():
             console.warn(f"step {step}: no {name}: {reason}")
         value = scores.figures.get(self.figure)
         first = value is not None and self._beats(value.value)
@@ -154,6 +167,22 @@ class Best:
         if since < self.patience:
             return ""
         return f"{self.figure} was best at step {step} ({value:.4g}), and not in {since} since"
+
+    @property
+    def better(self) -> int:
+        """1 where more of the figure is better, -1 where less is."""
+        return directions(self.examiner.question.metrics)[self.figure]
+
+    def _settle(self, scores: Scores) -> None:
+        """Where nobody named the figure, and it isn't one that is told here: the next that is."""
+        metrics = self.examiner.question.metrics
+        could = {self.figure, directions_of(metrics)[self.figure]} & {
+            *scores.figures,
+            *scores.refused,
+        }
+        if not self.named and not could and not self.found:
+            told = [name for name in preferred(metrics) if name in scores.figures]
+            self.figure = next(iter(told), self.figure)
 
     def _is_kept(self) -> bool:
         """Whether the checkpoint that was kept as the best was chosen by the same figure."""
@@ -187,18 +216,20 @@ class Best:
 def chosen(metrics: dict[str, Metric], asked: str | None) -> str:
     """The figure by which the best is chosen: the one that is asked for, else the first distance,
     else the first of which more is better. UserMistake where there is no such figure."""
-    known = directions(metrics)
-    distances = [name for name, better in known.items() if better < 0]
-    usable = distances + [name for name, better in known.items() if better > 0]
+    usable = preferred(metrics)
     if asked is None and usable:
         return usable[0]
     if asked not in usable:
-        told = f"best={asked}: " if asked else ""
-        raise UserMistake(
-            f"{told}a figure of metric= that has a better and a worse: "
-            f"{', '.join(usable) or 'none of these has one, so another beside it: frechet'}"
-        )
+        there = ", ".join(usable) or "none has one, so another metric beside it: frechet"
+        told = f"best={asked}: there is no such figure" if asked else "what is best is told by one"
+        raise UserMistake(f"{told}; of metric= those with a better and a worse: {there}")
     return asked
+
+
+def preferred(metrics: dict[str, Metric]) -> list[str]:
+    """The figures that have a better and a worse, distances first."""
+    known = directions(metrics)
+    return [n for n, way in known.items() if way < 0] + [n for n, way in known.items() if way > 0]
 
 
 def directions(metrics: dict[str, Metric]) -> dict[str, int]:

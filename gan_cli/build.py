@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,6 +116,8 @@ def parts(config: Config) -> Parts:
         group = name.partition(".")[0]
         try:
             made[name] = _make(spec)
+            if not isinstance(getattr(made[name], "figures", {}), Mapping):
+                problems.append(f"{name}: figures is a mapping of names to Figure, no method")
             if lacks := [duty for duty in _DUTIES.get(group, ()) if not hasattr(made[name], duty)]:
                 needs = "; ".join(filter(None, (_ADVICE.get(duty) for duty in lacks)))
                 told = f"{name}: {spec['_target_']} has no {', '.join(lacks)}"

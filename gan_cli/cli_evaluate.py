@@ -106,6 +106,8 @@ def read(given: argparse.Namespace, command: str) -> Asked:
                 "of images: gan evaluate REAL MADE"
             )
         asked.fake = directories.pop()
+        if asked.raw or asked.trust:
+            raise UserMistake("--raw and --trust are of a generator: --ckpt")
     elif len(directories) > wanted:
         raise UserMistake("--ckpt is measured against one directory of images, or one dataset=NAME")
     if directories:

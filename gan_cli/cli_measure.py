@@ -13,14 +13,14 @@ from gan_cli.build import Config, Parts
 from gan_cli.cli_compose import Composer, Sources, plain, quote
 from gan_cli.cli_diagnose import diagnose
 from gan_cli.cli_evaluate import Asked
-from gan_cli.cli_keys import KEYS
+from gan_cli.cli_keys import KEYS, nearest
 from gan_cli.cli_scores import earlier, keep, tell
 from gan_cli.dataset import archive
 from gan_cli.dataset.folder import Folder
 from gan_cli.dataset.halves import BESIDE, held_out
 from gan_cli.dataset.source import Source
 from gan_cli.errors import BadFile, UserMistake
-from gan_cli.evaluation import Data, Examiner, Question, gathered, looked_at
+from gan_cli.evaluation import FEWEST, Data, Examiner, Question, gathered, looked_at
 from gan_cli.extractor import teaching
 from gan_cli.fast import pick_device
 from gan_cli.metric import Metric
@@ -35,6 +35,11 @@ from gan_cli.task.unconditional import Unconditional
 
 N = 10_000
 """Samples of each kind, unless another number is asked for."""
+
+MEANT = frozenset({"dataset", "metric", "extractor", "data_root"})
+"""What settings can be of."""
+
+_LISTED = {"metric"}
 
 MOST = 4096
 """The largest number in a record of data, or eight times the usual one."""
@@ -59,7 +64,9 @@ def evaluate(asked: Asked) -> int:
     whole = data if split not in BESIDE.values() else replace(data, source=teaching(dataset))
     _say("preparing what extracts features; a judge is trained the first time")
     extractor = parts.extractor.of(looked_at(whole), device)
-    n = asked.n or N
+    n = asked.n or (N if made is not None else min(N, max(source.length or N, FEWEST)))
+    if made is not None and made.fingerprint == source.fingerprint:
+        sys.stderr.write("these are the same images twice: distances are 0\n")
     question = Question(parts.metric, build.settings(config["metric"]), extractor, n, asked.repeats)
     examiner = Examiner(data, question)
     if sampler is not None:
@@ -74,7 +81,9 @@ def evaluate(asked: Asked) -> int:
         examiner = _asking_what_fits(asked, examiner, examiner.refusals_of(batch))
         other = earlier(asked, examiner, "none")
         scores = examiner.examine_set(batch, made.fingerprint, asked.seed, asked.command)
-    tell(asked, scores, other, keep(asked, scores))
+    tell(asked, scores, other)
+    if kept := keep(asked, scores):
+        sys.stdout.write(f"\n  {clean(kept, 4096)}\n")
     return 0
 
 
@@ -96,10 +105,18 @@ def _composed(asked: Asked, learnt: dict[str, Any] | None) -> tuple[Config, Part
     ]
     if learnt is not None:
         words.insert(0, f"dataset={quote(learnt['name'])}")
-    unknown = [name for name in asked.metrics if name not in composer.choices("metric")]
+    choices = sorted({*composer.choices("metric")} - {"none"})
+    unknown = [name for name in asked.metrics if name not in choices]
     if unknown and asked.named:
-        known_names = ", ".join(n for n in composer.choices("metric") if n != "none")
-        raise UserMistake(f"--metrics {clean(unknown[0])}: there is no such metric; {known_names}")
+        near = nearest(unknown[0], choices)
+        meant = f"did you mean {near}?" if near else f"there are {', '.join(choices)}"
+        raise UserMistake(f"--metrics {clean(unknown[0])}: there is no such metric; {meant}")
+    for word in words:
+        key = word.partition("=")[0].lstrip("+~")
+        if key.partition(".")[0] not in MEANT:
+            raise UserMistake(f"{clean(word)} is nothing to an evaluation: it is of training")
+        if key in _LISTED:
+            raise UserMistake(f"{clean(word)}: type --metrics frechet,kid")
     metrics = [name for name in asked.metrics if name not in unknown]
     words.append(f"metric=[{','.join(metrics)}]")
     diagnose(composer, words, multirun=False).complain()

@@ -14,6 +14,8 @@ from gan_cli.evaluation import Examiner
 from gan_cli.scores import Measured, Scores, compare, unlike
 from gan_cli.strict import clean
 
+_KEPT = {".json"}
+
 BETTER = {1: "more", -1: "less", 0: ""}
 """Which way is better."""
 
@@ -26,6 +28,10 @@ def earlier(asked: Asked, examiner: Examiner, weights: str) -> Scores | None:
     if asked.against is None:
         return None
     paths = [asked.against]
+    if not asked.against.is_dir() and asked.against.suffix.lower() not in _KEPT:
+        raise UserMistake(
+            f"--against {clean(asked.against)}: a run, or a .json file of its evaluations/"
+        )
     if asked.against.is_dir():
         found_there = (asked.against / "evaluations").glob("*.json")
         files = [path for path in found_there if path.is_file()]
@@ -58,7 +64,10 @@ def keep(asked: Asked, scores: Scores) -> Path | None:
         folder = place / "evaluations"
         if folder.is_symlink():
             raise UserMistake(f"{clean(folder)} leads elsewhere: say where to write with --out")
-        asked_of = dataclasses.astuple(scores.protocol), scores.seed, scores.checkpoint["sha256"]
+        asked_of = (
+            dataclasses.astuple(scores.protocol),
+            *(scores.seed, scores.interval, scores.checkpoint["sha256"]),
+        )
         sha = hashlib.sha256(repr(asked_of).encode()).hexdigest()[:8]
         step, n = scores.checkpoint["step"], scores.protocol.fake
         out = folder / f"step-{step:08d}-n{n}-{scores.protocol.extractor}-{sha}.json"
@@ -72,7 +81,7 @@ def keep(asked: Asked, scores: Scores) -> Path | None:
     return out
 
 
-def tell(asked: Asked, scores: Scores, other: Scores | None, kept: Path | None) -> None:
+def tell(asked: Asked, scores: Scores, other: Scores | None) -> None:
     """The figures as a table."""
     page, protocol = Page.make(), scores.protocol
     what = asked.ckpt or asked.fake or ""
@@ -88,12 +97,10 @@ def tell(asked: Asked, scores: Scores, other: Scores | None, kept: Path | None) 
     page.lines.append(page.paint(head, DIM))
     for name, one in scores.figures.items():
         page.lines.append(f"  {page.paint(f'{name:{wide}}', BOLD)}{_cells(one)}")
-    for name, reason in scores.refused.items() if asked.named or kept is None else ():
+    for name, reason in scores.refused.items() if asked.named or asked.fake else ():
         page.text(f"no {name}: {reason}")
     if other is not None:
         _beside(page, scores, other)
-    if kept is not None:
-        page.lines += ["", f"  {clean(kept, 4096)}"]
     page.show()
 
 

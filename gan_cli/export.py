@@ -27,6 +27,9 @@ FORMATS = {
 }
 """The kinds of files, and what they are for."""
 
+EVALUATIONS = 10
+"""Evaluations that a card tells of, at most."""
+
 _OUT = "a directory that is new or empty (export/ in the run)"
 
 _FROM = "whole pictures, of which samples.png shows some answered: for images from images"
@@ -127,11 +130,16 @@ def _picture(path: Path, sampler: Sampler, whole: Path | None) -> bool:
 
 
 def _scores(directory: Path, sampler: Sampler) -> list[Scores]:
-    """The evaluations of these very weights; what can't be read is passed over, and told."""
+    """The newest evaluations of these very weights, in the order of their names.
+
+    What can't be read is passed over, and told.
+    """
     from gan_cli.scores import Scores
 
-    found = []
-    for path in sorted(directory.glob("*.json")):
+    found: dict[str, Scores] = {}
+    for path in sorted(directory.glob("*.json"), key=_changed, reverse=True):
+        if len(found) == EVALUATIONS:
+            break
         try:
             one = Scores.read(path)
         except BadFile as error:
@@ -140,8 +148,13 @@ def _scores(directory: Path, sampler: Sampler) -> list[Scores]:
         of = one.checkpoint if isinstance(one.checkpoint, dict) else {}
         said = of.get("sha256"), one.protocol.weights
         if said == (sampler.sha256, sampler.origin.weights):
-            found.append(one)
-    return found
+            found[path.name] = one
+    return [found[name] for name in sorted(found)]
+
+
+def _changed(path: Path) -> tuple[float, str]:
+    """When a file was changed, and its name."""
+    return path.lstat().st_mtime, path.name
 
 
 def _run(ckpt: Path) -> Path:

@@ -38,7 +38,6 @@ LOOKING = frozenset({"hardware", "metric", "extractor"})
 _LONGEST = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*=[A-Za-z0-9_.-]*")
 
-
 WHERE = frozenset({"dataset.path", "dataset.root", "dataset.cache", "dataset.workers"})
 """Keys that say where the data are: what they are is told by their fingerprint."""
 
@@ -94,6 +93,7 @@ class Run:
         self.notes, self.changes = notes, changes
         self._lock: int | None = lock
         self._new = False
+        self._aside: Path | None = None  # where `fresh` moved an earlier run
 
     @classmethod
     def open(
@@ -111,6 +111,7 @@ class Run:
         """
         directory = _place(config, overrides)
         notes: list[str] = []
+        aside: Path | None = None
         with disk(directory):
             lock = _hold(directory)
             try:
@@ -120,6 +121,7 @@ class Run:
                 stored = _enter(directory)
                 changes = _compare(directory, stored, config, overrides)
                 run = cls(directory, lock, notes, changes)
+                run._aside = aside
                 run._write(stored, Record.make(config, choices, overrides, argv))
             except BaseException:
                 os.close(lock)
@@ -162,6 +164,8 @@ class Run:
         """
         if self._new and isinstance(error, UserMistake | BadFile):
             self._forget()
+            if self._aside is not None and not self.dir.exists():
+                self._aside.rename(self.dir)
         expected = GanError | BrokenPipeError
         if isinstance(error, Exception) and not isinstance(error, expected):
             crash = self.dir / "crash.txt"

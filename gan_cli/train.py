@@ -33,12 +33,12 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
     console = Console.make()
     with ExitStack() as stack:
         run = stack.enter_context(Run.open(config, choices, overrides, argv))
-        for note in (*run.notes, *run.changes):
-            console.say(note)
         session = make(config, made, device, overrides)
         keeper = Keeper(run, session, config, choices)
         start = keeper.restore(console) or keeper.begin(console)
         best = Best.make(run, session, made, config, choices)
+        for note in (*run.notes, *run.changes):
+            console.say(note)
         if best:
             console.say(best.about)
             best.resume(start, console)

@@ -10,13 +10,16 @@ import io
 import json
 import os
 import pickle
+import signal
 import socket
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -34,6 +37,22 @@ META: dict[str, Any] = {
     "versions": {"gan": "0.1.0"},
 }
 CANARY = "canary"
+
+
+@contextmanager
+def within(seconds: int) -> Iterator[None]:
+    """Fails where it takes longer, such as for ever."""
+
+    def late(*_: object) -> None:
+        pytest.fail(f"not done in {seconds} s")  # no Exception, which might be caught
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def weights(prefix: str = "G_ema/", args: dict[str, Any] = MODEL) -> dict[str, Tensor]:

@@ -177,3 +177,25 @@ def test_what_could_not_be_told_counts_for_patience(measured, tmp_path):
     assert "not in 2 since" in best.tired
     best.found = [(10, None), (20, None), (30, None)]
     assert (best.best, best.tired) == (None, "")
+
+
+def test_samples_beyond_all_bounds_do_not_end_training(tmp_path, capfd, monkeypatch):
+    generate = Sampler.sample
+    monkeypatch.setattr(Sampler, "sample", lambda *told: generate(*told) * 1e27)
+    asked = ("metric=[kid,frechet]", "extractor=raw", "evaluate_every=5", "evaluate_n=40")
+    directory = run(tmp_path / "run", *asked, "steps=10", "sample_every=10", "tensorboard=true")
+    assert [row["step"] for row in evaluations(directory)] == [5, 10]
+    for row in evaluations(directory):
+        assert row["scores"]["figures"]["kid"]["low"] is None
+    said = capfd.readouterr()
+    assert "Warning" not in said.out + said.err
+    assert "Traceback" not in said.out + said.err
+
+
+@pytest.mark.training
+def test_a_figure_that_is_not_told_here_is_not_what_is_waited_for(tmp_path):
+    """The first distance of metric=answer is LPIPS, which has no weights here."""
+    answers = ("model=unet", "model.width=4", "task=superres", "metric=[answer]")
+    measured = (*answers, "extractor=raw", "evaluate_every=20", "evaluate_n=40")
+    kept = container.read(run(tmp_path / "run", *measured) / "best.safetensors")
+    assert kept.meta["best"]["figure"] == "psnr"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +111,26 @@ def test_any_other_archive_is_refused(held: dict[str, np.ndarray]):
 def test_any_other_file_is_refused(content: bytes):
     Path("made.npz").write_bytes(content)
     with pytest.raises(BadFile, match=r"made\.npz"):
+        archive.read(Path("made.npz"))
+
+
+@pytest.mark.parametrize(
+    "shape", [(10**7, 64, 64, 3), (10**12, 64, 64, 3), (2**80, 1, 1, 1), (-1, 4, 4, 3)]
+)
+def test_a_shape_that_is_a_lie_is_told_in_a_line(shape: tuple[int, ...]):
+    told = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, told)  # type: ignore[arg-type]
+    with zipfile.ZipFile("made.npz", "w") as packed:
+        packed.writestr("images.npy", head.getvalue() + bytes(96))
+    with pytest.raises(BadFile, match=r"made\.npz holds no images") as caught:
+        archive.read(Path("made.npz"))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_not_waited_for():
+    os.mkfifo("made.npz")
+    with pytest.raises(BadFile, match="no regular file"):
         archive.read(Path("made.npz"))
 
 

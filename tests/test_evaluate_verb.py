@@ -165,6 +165,11 @@ def test_the_usual_metrics_are_those_that_fit(ckpt, capsys):
         ("--ckpt run --out a.txt", ".json"),
         ("--ckpt run --flag", "gan evaluate --help"),
         ("--ckpt run metric.frechet.size=3 --metrics frechet", "metric.frechet.size"),
+        ("--ckpt run --metrics frechett", "did you mean frechet?"),
+        ("--ckpt run --metrics none", "no such metric"),
+        ("--ckpt run metric=[frechet]", "type --metrics"),
+        ("--ckpt run loss=wgan", "nothing to an evaluation"),
+        ("--ckpt run --against run/best.safetensors", "a .json file of its evaluations/"),
     ],
 )
 def test_mistakes_are_told_in_a_line(words, said, ckpt, capsys):
@@ -194,6 +199,27 @@ def test_a_record_that_asks_for_more_than_names_is_not_followed(ckpt, capsys):
         Path("run/run.json").write_text(json.dumps(record))
         assert main(["evaluate", "--ckpt", "run", *QUICK]) in (2, 4)
         assert "Traceback" not in capsys.readouterr().err
+
+
+def test_figures_are_told_even_where_they_can_not_be_kept(ckpt, capsys):
+    Path("run/evaluations").write_text("in the way")
+    assert main(["evaluate", "--ckpt", "run", *QUICK]) == 6
+    told = capsys.readouterr()
+    assert "frechet" in told.out
+    assert "evaluations" in told.err
+
+
+def test_a_generator_is_asked_for_no_more_than_there_are_real_ones(ckpt, capsys):
+    assert main(["evaluate", "--ckpt", "run", "--metrics", "frechet", "--extractor", "raw"]) == 0
+    assert "1,797 samples of run" in capsys.readouterr().out
+
+
+def test_the_same_images_twice_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    painted(tmp_path / "real", 40, 0)
+    assert main(["evaluate", "real", "real", "--metrics", "frechet", "--extractor", "raw"]) == 0
+    assert "the same images twice" in capsys.readouterr().err
+    assert main(["evaluate", "real", "real", *QUICK, "--raw"]) == 2
 
 
 def test_a_link_that_leads_elsewhere_is_not_written_through(ckpt, tmp_path, capsys):

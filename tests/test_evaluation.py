@@ -16,7 +16,8 @@ from gan_cli.dataset.digits import Digits
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.evaluation import Data, Examiner, Question, gathered
 from gan_cli.metric import Estimate, Exam, Figure, Metric, Sight, Untrue
-from gan_cli.metric.frechet import distance
+from gan_cli.metric.frechet import Frechet, distance
+from gan_cli.metric.kid import KID
 from gan_cli.metric.measure import measure, values
 from gan_cli.sampler import Sampler
 from gan_cli.scores import Measured, Scores, compare
@@ -301,3 +302,20 @@ def test_labels_asked_for_are_those_of_the_real_samples():
     asked = hidden._labels_for(sampler, 400)
     assert torch.bincount(asked).tolist() == [40] * 10
     assert min(len(asked[block::10].unique()) for block in range(10)) > 5  # of every block
+
+
+@pytest.mark.parametrize("scale", [1e27, 1e38])
+def test_distances_beyond_what_floats_can_square_are_told_without_an_interval(scale: float):
+    made = examiner(n=60, kid=KID(subsets=10), frechet=Frechet())
+    told = made.examine_set(Batch(made.batch.x * scale, None), "0" * 64, 0)
+    assert told.figures["kid"].error is None
+    assert math.isfinite(told.figures["kid"].value)
+    assert math.isfinite(told.figures["frechet"].value)
+    assert "NaN" not in told.to_json()
+
+
+def test_infinite_features_are_a_reason_and_no_crash():
+    made = examiner(n=60, kid=KID(subsets=10), frechet=Frechet())
+    told = made.examine_set(Batch(made.batch.x * math.inf, None), "0" * 64, 0)
+    assert told.figures == {}
+    assert set(told.refused) == {"kid", "frechet"}

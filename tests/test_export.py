@@ -393,6 +393,27 @@ def test_figures_of_these_weights_are_told(file: str, capsys: pytest.CaptureFixt
     assert result["metrics"] == [{"type": "frechet", "value": 3.21, "name": "Fréchet distance"}]
 
 
+def test_a_card_tells_the_newest_evaluations_and_not_all_of_their_figures(file: str) -> None:
+    Path("evaluations").mkdir()
+    one = scores(container.read(file).sha256)
+    for number in range(12):
+        path = Path(f"evaluations/{number:02}.json")
+        path.write_text(replace(one, seed=100 + number).to_json())
+        os.utime(path, (1000 - number, 1000 - number))
+    figure = one.figures["frechet"]
+    named = {f"name {number}\u202e\n" + "x" * 300: figure for number in range(70)}
+    Path("evaluations/00.json").write_text(replace(one, figures=named, seed=100).to_json())
+    assert export("--ckpt", file, "--out", "out") == 0
+    for number in range(12):
+        assert (f"of seed {100 + number}," in text()) == (number < 10)
+    assert ("name 63?" in text(), "name 64?" in text()) == (True, False)
+    [index] = front()["model-index"]
+    assert len(index["results"]) == 10
+    told = [metric["type"] for metric in index["results"][0]["metrics"]]
+    assert len(told) == 64
+    assert all(name.startswith("name") and len(name) <= 200 and "\n" not in name for name in told)
+
+
 def test_a_damaged_evaluation_is_no_crash(file: str) -> None:
     Path("evaluations").mkdir()
     found = json.loads(scores(container.read(file).sha256).to_json())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from gan_cli.prior.codes import Codes
 from gan_cli.prior.uniform import Uniform
 from gan_cli.sampler import Sampler
 from gan_cli.space import Space
+from tests.hostile import within
 from tests.test_refine import TINY
 
 SHAPE = (1, 12, 12)
@@ -236,6 +238,17 @@ def test_a_file_that_is_no_image_is_told_in_a_line(file: Path, tmp_path: Path, c
     said = capsys.readouterr().err
     assert "Traceback" not in said
     assert said.strip().count("\n") == 0
+
+
+def test_a_pipe_is_not_waited_for(file: Path, tmp_path: Path, capsys):
+    drawn(file, tmp_path / "in")
+    os.mkfifo(tmp_path / "in" / "pipe.png")
+    for path in (tmp_path / "in", tmp_path / "in" / "pipe.png"):
+        with within(20):
+            assert cli.main(["invert", str(path), "--ckpt", str(file), *FEW]) == 4
+        said = capsys.readouterr().err
+        assert "pipe.png: no regular file" in said
+        assert said.strip().count("\n") == 0
 
 
 def test_an_empty_directory_and_too_many_images_are_refused(file: Path, tmp_path: Path, capsys):

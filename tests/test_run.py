@@ -249,3 +249,14 @@ def test_the_users_own_configurations_are_remembered(words: list[str]):
     record = Record.make(CONFIG, {}, [], ["gan", "train", *words])
     assert record.config_dir == str(Path("x").absolute())
     assert option(["gan", "train", "seed=1"], "--config-dir") is None
+
+
+def test_a_refused_run_puts_back_what_fresh_moved_aside():
+    with enter(["seed=1"]) as run:
+        run.metrics.write_text("kept\n")
+    with pytest.raises(UserMistake, match="no"), enter(["seed=1"], fresh=True):
+        raise UserMistake("no")
+    assert run.metrics.read_text() == "kept\n"
+    assert [path.name for path in Path("outputs").iterdir()] == ["seed-1"]
+    with enter(["seed=1"]) as again:
+        assert again.metrics.exists()

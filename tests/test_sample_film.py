@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from gan_cli import container, paths, state
 from gan_cli.errors import UserMistake
@@ -16,6 +20,7 @@ from gan_cli.plot import labelled, video
 from gan_cli.plot.grid import grid, png
 from gan_cli.sample import main
 from gan_cli.sampler import Sampler
+from tests.hostile import within
 from tests.test_sample import left, text, write
 
 AV = importlib.util.find_spec("av") is not None
@@ -237,3 +242,70 @@ def test_pictures_of_training_stand_in_for_checkpoints_that_are_gone(
         assert strip.width == 4 * 20
     lapse(run, "-n", "2", "--out", "b.gif")  # which those pictures can't show
     assert "3 checkpoints" in capsys.readouterr().out.splitlines()[-1]
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def sized(side: int) -> bytes:
+    """A PNG that says to be so large, and is short."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def with_a_bomb() -> bytes:
+    """A PNG with a text that is short as long as it is packed."""
+    whole = png(np.zeros((20, 20, 3), np.uint8), {})
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(1 << 26), 9))
+    return whole[:33] + text + whole[33:]
+
+
+def bitmap() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(file, "BMP")
+    return file.getvalue()
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (POSTSCRIPT, "cannot identify"),
+        (bitmap(), "cannot identify"),
+        (None, "no regular file"),
+        (sized(60_000), "pixels"),
+        (sized(10_000), "pixels"),
+        (sized(8_000), "pixels"),
+        (with_a_bomb(), "too large"),
+        (b"", "cannot identify"),
+    ],
+)
+def test_what_is_no_picture_of_training_is_passed_over_in_a_line(
+    run: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    data: bytes | None,
+    words: str,
+) -> None:
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("a program is run"))
+    (run / "samples").mkdir()
+    for step in (5, 10, 15, 20, 25, 30):
+        path = run / "samples" / f"step-{step:08d}.png"
+        path.write_bytes(png(np.full((20, 20, 3), 8 * step, np.uint8), {}))
+    evil = run / "samples" / "step-00000015.png"
+    evil.unlink()
+    if data is None:
+        os.mkfifo(evil)
+    else:
+        evil.write_bytes(data)
+    with within(10):
+        lapse(run, "--out", "a.gif")
+    said = capsys.readouterr()
+    assert "5 pictures that training drew" in said.out
+    assert len(frames("a.gif")) == 5
+    [line] = [line for line in said.err.splitlines() if "step-00000015.png" in line]
+    assert words in line
+    assert "Warning" not in said.err

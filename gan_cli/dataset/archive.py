@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gan_cli.dataset.listing import opened
 from gan_cli.dataset.room import fits_host
 from gan_cli.dataset.source import Resident
 from gan_cli.errors import BadFile, UserMistake
@@ -30,7 +31,7 @@ def read(path: Path) -> Resident:
     in it is unpickled.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+        with opened(path) as file, np.load(file, allow_pickle=False) as held:
             if not isinstance(held, np.lib.npyio.NpzFile):
                 raise ValueError("no .npz file")
             if "images" not in held.files and "points" in held.files:

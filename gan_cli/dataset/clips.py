@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_cli.dataset.decode import FAULTS, Decode, reason
-from gan_cli.dataset.listing import KINDS
+from gan_cli.dataset.listing import KINDS, opened
 from gan_cli.dataset.room import fits_host
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.strict import clean
@@ -116,6 +116,7 @@ def _video(path: Path, decode: Decode, every: int) -> Iterator[Frame]:
         raise UserMistake(
             f"{clean(path)} is a video, and reading it needs PyAV: pip install 'gan-cli[video]'"
         ) from error
+    opened(path).close()  # FFmpeg would wait for a pipe
     try:
         with av.open(str(path)) as container:
             for frame in itertools.islice(container.decode(video=0), 0, None, every):

@@ -89,12 +89,13 @@ class Listing:
 
 def opened(path: Path) -> BinaryIO:
     """A file that is open to be read. OSError for what is none: a pipe is not waited for."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
-    info = os.fstat(file.fileno())
-    if stat.S_ISREG(info.st_mode) and info.st_size:
-        return file
-    file.close()
-    raise OSError("empty" if stat.S_ISREG(info.st_mode) else "no regular file")
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    info = os.fstat(number)
+    regular = stat.S_ISREG(info.st_mode)
+    if regular and info.st_size:
+        return os.fdopen(number, "rb")
+    os.close(number)
+    raise OSError("empty" if regular else "no regular file")
 
 
 def _names(root: Path) -> Iterator[str]:

@@ -8,6 +8,9 @@ from gan_cli.exporting.markup import span, table, worded
 from gan_cli.scores import Measured, Scores
 from gan_cli.strict import clean
 
+MOST = 64
+"""Figures of an evaluation that are told, at most."""
+
 
 def figures(scores: list[Scores]) -> str:
     """Evaluations as a section of the card; nothing where there are none."""
@@ -16,7 +19,7 @@ def figures(scores: list[Scores]) -> str:
     head = ("figure", "what it is", "value", "interval", "floor", "better is")
     parts = ["## Figures"]
     for one in scores:
-        rows = [(span(k), worded(v.words), *_numbers(v)) for k, v in one.figures.items()]
+        rows = [(span(k), worded(v.words), *_numbers(v)) for k, v in _told(one)]
         parts += [_protocol(one), table(head, rows)]
     return "\n\n".join(parts)
 
@@ -29,10 +32,14 @@ def result(scores: Scores, task: str | None) -> dict[str, Any]:
         "task": {"type": task or "other"},
         "dataset": {"type": data, "name": data, "split": clean(protocol.split)},
         "metrics": [
-            {"type": name, "value": _rounded(one.value), "name": clean(one.words)}
-            for name, one in scores.figures.items()
+            {"type": clean(name), "value": _rounded(one.value), "name": clean(one.words)}
+            for name, one in _told(scores)
         ],
     }
+
+
+def _told(scores: Scores) -> list[tuple[str, Measured]]:
+    return list(scores.figures.items())[:MOST]
 
 
 def _protocol(scores: Scores) -> str:
@@ -48,7 +55,7 @@ def _protocol(scores: Scores) -> str:
         f"{worded(protocol.resize)}",
         "Interval": worded(scores.interval),
         "Floor, the same figure of": worded(floor) if floor else "none",
-    } | {f"Settings of {span(k)}": span(v) for k, v in protocol.settings.items() if v}
+    } | {f"Settings of {span(k)}": span(v) for k, v in list(protocol.settings.items())[:MOST] if v}
     lines = "\n".join(f"- {name}: {value}" for name, value in told.items())
     return f"{lines}\n\nNumbers of another protocol can't be compared with these."
 

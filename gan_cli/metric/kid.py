@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -84,15 +85,16 @@ def kid(real: Tensor, fake: Tensor, subsets: int, size: int, seed: int = 0) -> t
 
     if not 2 <= size <= min(len(real), len(fake)):
         raise ValueError(f"subsets of {size}, of {len(real)} and {len(fake)} samples")
-    found = reference.kid_features_to_metric(
-        fake.double(),
-        real.double(),
-        kid_subsets=subsets,
-        kid_subset_size=size,
-        rng_seed=seed % 2**32,
-        verbose=False,
-        **Kernel()._asdict(),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is no figure
+        found = reference.kid_features_to_metric(
+            fake.double(),
+            real.double(),
+            kid_subsets=subsets,
+            kid_subset_size=size,
+            rng_seed=seed % 2**32,
+            verbose=False,
+            **Kernel()._asdict(),
+        )
     return (
         found[reference.KEY_METRIC_KID_MEAN],
         found[reference.KEY_METRIC_KID_STD],
