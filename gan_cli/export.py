@@ -130,10 +130,11 @@ def _picture(path: Path, sampler: Sampler, whole: Path | None) -> bool:
 
 
 def _scores(directory: Path, sampler: Sampler) -> list[Scores]:
-    """The newest evaluations of these very weights, in the order of their names.
+    """The newest evaluations of these very weights, in the order of their names, no figure twice.
 
     What can't be read is passed over, and told.
     """
+    from gan_cli.exporting.figures import once
     from gan_cli.scores import Scores
 
     found: dict[str, Scores] = {}
@@ -149,7 +150,8 @@ def _scores(directory: Path, sampler: Sampler) -> list[Scores]:
         said = of.get("sha256"), one.protocol.weights
         if said == (sampler.sha256, sampler.origin.weights):
             found[path.name] = one
-    return [found[name] for name in sorted(found)]
+    kept = once(found)
+    return [kept[name] for name in sorted(kept)]
 
 
 def _changed(path: Path) -> tuple[float, str]:

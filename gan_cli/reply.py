@@ -18,6 +18,7 @@ from gan_cli import answers, randomness
 from gan_cli.batch import Batch
 from gan_cli.dataset.decode import FAULTS, Decode, reason
 from gan_cli.dataset.listing import Listing
+from gan_cli.dataset.survey import quiet
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.plot import grid
 from gan_cli.sampler import Sampler
@@ -148,7 +149,8 @@ def decoded(paths: list[Path], shape: Shape) -> Tensor:
         try:
             if shape[2] >= WIDE * shape[1]:
                 _check_sides(path, shape)
-            found.append(torch.from_numpy(decode(path)[0].copy()))
+            with quiet():
+                found.append(torch.from_numpy(decode(path)[0].copy()))
         except FAULTS as error:
             raise BadFile(f"{clean(path)}: {reason(error, path)}") from error
     return torch.stack(found).float().div(127.5).sub(1)

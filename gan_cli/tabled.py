@@ -15,7 +15,7 @@ from gan_cli.plot import grid, labelled
 from gan_cli.sampler import Sampler
 from gan_cli.strict import clean
 from gan_cli.truncation import truncated
-from gan_cli.wish import MAX_PIXELS, Wish, about, check_images, in_turn, picture_place, put
+from gan_cli.wish import MAX_PIXELS, Wish, about, check_images, in_turn, named, picture_place, put, spelt
 
 COLUMNS = 10
 """Samples in a row, unless it is said."""
@@ -35,7 +35,7 @@ def seeds(wish: Wish, sampler: Sampler, wanted: Sequence[int]) -> str:
     heads = [f"+{i}" for i in range(columns)] if _counted(wanted) else []
     if not heads:
         rows = [f"{first} …" if columns > 1 else first for first in rows]
-    return _write(wish, sampler, x, columns, rows, heads, "-seeds", f"{len(wanted)} seeds")
+    return _write(wish, sampler, x, columns, rows, heads, f"-seeds{named(spelt(wanted))}", f"{len(wanted)} seeds")
 
 
 def interpolation(
@@ -65,7 +65,7 @@ def interpolation(
         names = [f"{c}: {name}" for c, name in zip(classes, names, strict=True)]
     way = "spherical" if spherical else "linear"
     told = f"{len(rows)} rows of {steps} from seed to seed, {way}"
-    return _write(wish, sampler, x, steps, names, [], "-between", told)
+    return _write(wish, sampler, x, steps, names, [], f"-between{named(spelt(wanted))}", told)
 
 
 def truncations(wish: Wish, sampler: Sampler, bounds: Sequence[float]) -> str:
@@ -76,8 +76,9 @@ def truncations(wish: Wish, sampler: Sampler, bounds: Sequence[float]) -> str:
     rows = [truncated(sampler, psi).sample(n, wish.seed, wish.batch, labels) for psi in bounds]
     what = "psi" if hasattr(sampler.generator, "psi") else "|z| <="
     names = [f"{what} {psi:g}" for psi in bounds]
+    asked = ",".join(f"{psi:g}" for psi in bounds)
     told = f"{n} samples at {', '.join(names)}"
-    return _write(wish, sampler, torch.cat(rows), n, names, [], "-truncations", told)
+    return _write(wish, sampler, torch.cat(rows), n, names, [], f"-truncations{named(asked)}", told)
 
 
 def weights(wish: Wish, sampler: Sampler, load: Callable[[], Sampler]) -> str:

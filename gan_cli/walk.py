@@ -13,7 +13,7 @@ from gan_cli.errors import UserMistake
 from gan_cli.plot import grid, video
 from gan_cli.sampler import Sampler
 from gan_cli.strict import clean
-from gan_cli.wish import Wish, about, check_images, in_turn, place, put
+from gan_cli.wish import Wish, about, check_images, in_turn, named, place, put, spelt
 
 CODES = 5
 """Seeds that a walk goes through, unless they are named."""
@@ -49,7 +49,8 @@ def walk(wish: Wish, sampler: Sampler, asked: Walk) -> str:
     channels, height, width = sampler.space.shape
     grid.check_channels(channels)
     scale = wish.scale or grid.default_scale(height, width, columns)
-    out = place(wish, sampler, video.suffix(), "-walk", video.KINDS)
+    detail = f"-walk{named(spelt(asked.seeds))}" if asked.seeds else "-walk"
+    out = place(wish, sampler, video.suffix(), detail, video.KINDS)
     video.check(out.suffix.lower(), asked.frames * rows * columns * height * width * scale**2)
     seeds = asked.seeds or range(wish.seed, wish.seed + CODES)
     z = codes(sampler, seeds, rows * columns, asked)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -22,6 +24,9 @@ MAX_BYTES = 16 << 30
 
 MAX_PIXELS = 100_000_000
 """Pixels of a picture, at most."""
+
+NAME = 40
+"""Characters of what was asked for in the name of a file, at most."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,24 @@ def place(
         raise UserMistake(f"{clean(folder)} leads elsewhere: say where to write with --out")
     weights = "" if sampler.origin.averaged else "-raw"
     kind = f"-class{re.sub(r'[^0-9A-Za-z,-]', '_', wish.classes)[:40]}" if wish.classes else ""
-    name = f"sample-step{sampler.step}{weights}-seed{wish.seed}{kind}{detail}{suffix}"
+    way = f"-{wish.way.replace('=', '').replace(' ', '-')}" if wish.way else ""
+    name = f"sample-step{sampler.step}{weights}-seed{wish.seed}{kind}{way}{detail}{suffix}"
     return folder / name
+
+
+def named(words: str) -> str:
+    """What was asked for, as a part of a file's name: others for other words, and short."""
+    safe = re.sub(r"[^0-9A-Za-z.,_-]", "_", words)
+    if safe == words and len(words) <= NAME:
+        return safe
+    return f"{safe[: NAME - 9]}-{crc32(words.encode(errors='surrogateescape')):08x}"
+
+
+def spelt(seeds: Sequence[int]) -> str:
+    """Seeds as they are typed, those that follow one another as a range: 1,5,9 or 1-8."""
+    if len(seeds) > 1 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]}-{seeds[-1]}"
+    return ",".join(map(str, seeds))
 
 
 _OTHER = frozenset(
@@ -90,10 +111,9 @@ _OTHER = frozenset(
 
 def picture_place(wish: Wish, sampler: Sampler, detail: str) -> Path:
     """Where one picture goes; UserMistake for a name that is no picture's."""
-    out = place(wish, sampler, ".png", detail)
-    if out.suffix.lower() != ".png" or out.is_dir():
-        raise UserMistake(f"--out {clean(out)}: this is one picture: --out FILE.png")
-    return out
+    if wish.out is not None and (wish.out.suffix.lower() != ".png" or wish.out.is_dir()):
+        raise UserMistake(f"--out {clean(wish.out)}: this is one picture: --out FILE.png")
+    return place(wish, sampler, ".png", detail)
 
 
 def check_images(sampler: Sampler, flag: str) -> None:

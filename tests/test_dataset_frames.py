@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from gan_cli.dataset import clips
 from gan_cli.dataset.frames import Frames
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.task.frames import Frames as Task
+from tests.hostile import within
 
 CPU = torch.device("cpu")
 
@@ -154,7 +156,7 @@ def test_more_than_memory_holds_is_refused(tmp_path: Path, monkeypatch):
 
 
 def test_a_video_needs_pyav(tmp_path: Path, monkeypatch):
-    (tmp_path / "one.mp4").write_bytes(b"")
+    (tmp_path / "one.mp4").write_bytes(b"video")
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UserMistake, match=r"pip install 'gan-cli\[video\]'"):
         frames(tmp_path).load()
@@ -186,7 +188,7 @@ class Player:
 
 
 def test_videos_are_clips_beside_others(tmp_path: Path, monkeypatch):
-    (tmp_path / "one.mp4").write_bytes(b"")
+    (tmp_path / "one.mp4").write_bytes(b"video")
     still(tmp_path / "a.png", 1)
     still(tmp_path / "z.png", 2)
     monkeypatch.setitem(sys.modules, "av", Player([10, 20, 30, 40, 50]))
@@ -213,6 +215,15 @@ def test_a_video_is_a_clip(tmp_path: Path):
     path.write_bytes(b"no video")
     with pytest.raises(BadFile, match=r"one\.mp4 can't be read"):
         windows(path)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str):
+    if name.endswith(".mp4"):
+        pytest.importorskip("av")
+    os.mkfifo(tmp_path / name)
+    with within(10), pytest.raises(BadFile, match=f"{name} can't be read: no regular file"):
+        windows(tmp_path)
 
 
 @pytest.mark.parametrize(

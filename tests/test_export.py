@@ -254,6 +254,7 @@ def test_points_are_plotted(tmp_path: Path) -> None:
     assert export("--ckpt", file, "--out", tmp_path / "out") == 0
     assert (tmp_path / "out" / "samples.png").exists()
     assert "pipeline_tag" not in front(tmp_path / "out")
+    assert "for 12 steps on 768 points." in text(tmp_path / "out")
 
 
 def test_answers_are_pictured_of_given_pictures(
@@ -381,7 +382,7 @@ def test_figures_of_these_weights_are_told(file: str, capsys: pytest.CaptureFixt
         "- Seen through: extractor `features`, resized: resize",
         "- Interval: 95 %, by the jackknife",
         "- Floor, the same figure of: 100 others",
-        "- Settings of `frechet`: `{'k': 3}`",
+        "- Settings of `frechet`: `k=3`",
     ):
         assert f"{line}\n" in text(), line
     assert "77.7" not in text()
@@ -398,7 +399,8 @@ def test_a_card_tells_the_newest_evaluations_and_not_all_of_their_figures(file: 
     one = scores(container.read(file).sha256)
     for number in range(12):
         path = Path(f"evaluations/{number:02}.json")
-        path.write_text(replace(one, seed=100 + number).to_json())
+        protocol = replace(one.protocol, data=f"data {number}")
+        path.write_text(replace(one, seed=100 + number, protocol=protocol).to_json())
         os.utime(path, (1000 - number, 1000 - number))
     figure = one.figures["frechet"]
     named = {f"name {number}\u202e\n" + "x" * 300: figure for number in range(70)}
@@ -412,6 +414,40 @@ def test_a_card_tells_the_newest_evaluations_and_not_all_of_their_figures(file: 
     told = [metric["type"] for metric in index["results"][0]["metrics"]]
     assert len(told) == 64
     assert all(name.startswith("name") and len(name) <= 200 and "\n" not in name for name in told)
+
+
+def test_no_figure_is_told_twice(file: str) -> None:
+    """Of equal ones that of most samples stays, and of those the newest."""
+    Path("evaluations").mkdir()
+    own = container.read(file).sha256
+    for age, (name, value, fake) in enumerate(
+        [("new", 1.25, 400), ("old", 2.25, 400), ("more", 3.25, 500), ("other", 4.25, 400)]
+    ):
+        one = scores(own, value=value)
+        told = {"frechet": "Fréchet distance", "frechet_16": "  at 16 pixels"}
+        figures = {k: replace(one.figures["frechet"], words=v) for k, v in told.items()}
+        if name == "more":
+            del figures["frechet"]
+        settings = {"frechet": {"k": 3, "of": "all"}, "kid": {"blocks": 10}}
+        data = "other" if name == "other" else "data"
+        protocol = replace(one.protocol, fake=fake, settings=settings, data=data)
+        path = Path(f"evaluations/{name}.json")
+        path.write_text(replace(one, figures=figures, protocol=protocol).to_json())
+        os.utime(path, (1e9 - age, 1e9 - age))
+    assert export("--ckpt", file, "--out", "out") == 0
+    rows = re.findall(r"\| `(\w+)` \| ([^|]+) \| (\d\.\d+) \|", text())
+    whole = "Fréchet distance, at 16 pixels"
+    assert rows == [
+        ("frechet_16", "at 16 pixels", "3.25"),
+        ("frechet", "Fréchet distance", "1.25"),
+        ("frechet", "Fréchet distance", "4.25"),
+        ("frechet_16", whole, "4.25"),
+    ]
+    results = front()["model-index"][0]["results"]
+    assert [len(result["metrics"]) for result in results] == [1, 1, 2]
+    assert results[2]["metrics"][1]["name"] == whole
+    assert "`k=3, of=all`" in text()
+    assert "`kid`" not in text(), "it told no figure"
 
 
 def test_a_damaged_evaluation_is_no_crash(file: str) -> None:
@@ -440,8 +476,18 @@ def test_other_peoples_files_are_left_alone(file: str) -> None:
     Path("out").mkdir()
     for name in ("README.md", "model.onnx", "notes.txt"):
         Path("out", name).write_text("mine")
-    refused(UserMistake, "holds files already", "--ckpt", file, "--out", "out")
-    assert export("--ckpt", file, "--out", "out", "--force") == 0
+    words = ("--ckpt", file, "--out", "out")
+    refused(UserMistake, "holds files already", *words)
+    told = "out: README.md, model.onnx of no export"
+    refused(UserMistake, told, *words, "--force")
+    for other in ("mine", "{}", "[]", '{"format": "gan-evaluation/1"}', "{" * 9999):
+        Path("out/config.json").write_text(other)
+        refused(UserMistake, "config.json, model.onnx of no export", *words, "--force")
+    for name in ("README.md", "model.onnx", "config.json"):
+        Path("out", name).unlink()
+    assert export(*words, "--force") == 0, "a directory with other files"
+    Path("out/model.onnx").write_text("of an earlier export")
+    assert export(*words, "--force") == 0
     assert Path("out/notes.txt").read_text() == "mine"
     assert not Path("out/model.onnx").exists(), "of no export that the card tells of"
     assert {path.name for path in Path("out").iterdir()} == {

@@ -74,7 +74,8 @@ class Card:
 
     def _what(self) -> str:
         origin, images = self.sampler.origin, self.meta.get("images")
-        seen = f" on {images:,} images" if isinstance(images, int) and images > 0 else ""
+        what = "images" if len(self.sampler.space.shape) == 3 else "points"
+        seen = f" on {images:,} {what}" if isinstance(images, int) and images > 0 else ""
         average = "averaged over the training" if origin.averaged else "those of the last step"
         return (
             f"A generator of {_kind(self.sampler)}, trained for {origin.step:,} steps{seen}. "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gan_cli.exporting.markup import span, table, worded
@@ -24,6 +27,48 @@ def figures(scores: list[Scores]) -> str:
     return "\n\n".join(parts)
 
 
+def once(newest_first: Mapping[str, Scores]) -> dict[str, Scores]:
+    """Evaluations by their names, in which no figure of the same data is told twice.
+
+    Of equal figures the one of most samples stays, and of those the newest. What has then nothing
+    to tell is left out.
+    """
+    every = {name: _spelt(one) for name, one in newest_first.items()}
+    best: dict[tuple[str, str, str], str] = {}
+    for name in sorted(every, key=lambda name: -_samples(every[name])):  # equals keep their order
+        for figure in every[name].figures:
+            best.setdefault(_what(every[name], figure), name)
+    kept = {}
+    for name, one in every.items():
+        figures = {k: v for k, v in one.figures.items() if best[_what(one, k)] == name}
+        if figures:
+            kept[name] = replace(one, figures=figures)
+    return kept
+
+
+def _spelt(one: Scores) -> Scores:
+    """Figures whose words stand by themselves: indented ones go on from those above them."""
+    told, above = {}, ("", "")
+    for name, figure in one.figures.items():
+        words = str(figure.words)
+        if not words.startswith(" "):
+            above = figure.metric, words
+        elif above[0] == figure.metric:
+            words = f"{above[1]}, {words.strip()}"
+        told[name] = replace(figure, words=words.strip())
+    return replace(one, figures=told)
+
+
+def _what(one: Scores, name: str) -> tuple[str, str, str]:
+    """What makes figures equal: what they are of, and their name."""
+    return str(one.protocol.data), str(one.protocol.split), name
+
+
+def _samples(one: Scores) -> int:
+    fake: object = one.protocol.fake
+    return fake if isinstance(fake, int) else 0
+
+
 def result(scores: Scores, task: str | None) -> dict[str, Any]:
     """An evaluation as a model index has it."""
     protocol = scores.protocol
@@ -42,6 +87,13 @@ def _told(scores: Scores) -> list[tuple[str, Measured]]:
     return list(scores.figures.items())[:MOST]
 
 
+def _settings(value: Any) -> str:
+    """What a metric was asked with, as key=value."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in value.items())
+
+
 def _protocol(scores: Scores) -> str:
     """What the numbers of an evaluation depend on, and what their intervals are."""
     protocol = scores.protocol
@@ -55,7 +107,11 @@ def _protocol(scores: Scores) -> str:
         f"{worded(protocol.resize)}",
         "Interval": worded(scores.interval),
         "Floor, the same figure of": worded(floor) if floor else "none",
-    } | {f"Settings of {span(k)}": span(v) for k, v in list(protocol.settings.items())[:MOST] if v}
+    } | {
+        f"Settings of {span(k)}": span(_settings(v))
+        for k, v in list(protocol.settings.items())[:MOST]
+        if v and k in scores.metrics
+    }
     lines = "\n".join(f"- {name}: {value}" for name, value in told.items())
     return f"{lines}\n\nNumbers of another protocol can't be compared with these."
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gan_cli import disk
-from gan_cli.errors import BadFile, UserMistake
+from gan_cli.errors import UserMistake
 from gan_cli.exporting.about import FORMAT
 from gan_cli.strict import clean, parse
 
@@ -86,7 +85,7 @@ def _ours(path: Path) -> bool:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
             return False
         told = parse(path.read_text("utf-8"))
-    except (OSError, ValueError, BadFile):
+    except (OSError, ValueError):
         return False
     return isinstance(told, dict) and told.get("format") == FORMAT
 

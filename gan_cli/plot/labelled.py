@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def opened(path: str) -> Pixels:
     if not Path(path).is_file():
         raise OSError("no regular file")
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with warnings.catch_warnings(), Path(path).open("rb") as file:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked
+            image = Image.open(file, formats=["PNG"])
             if image.width * image.height > LARGEST:
                 raise OSError(f"{image.width}x{image.height} pixels are too many")
             return np.array(image.convert("RGB"))
