@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 MOST = 64
 """Images inverted at once, at most: each is a row of the picture."""
 
+SEEN = 16
+"""Samples that images are compared with, before they are inverted."""
+
+BLANK = 0.02
+"""Between the largest and the smallest value of an image in which nothing is to be seen."""
+
+APART = 0.25
+"""Minus the product of two medians, one of an image and one of samples: dark, and light."""
+
 LARGEST = 999_999
 """What can be typed as a number, at most."""
 
@@ -45,7 +54,7 @@ def main(args: list[str]) -> int:
     from gan_cli.latent import Inversion, invert
     from gan_cli.reply import decoded
     from gan_cli.sampler import Sampler
-    from gan_cli.wish import Wish, picture_place, put
+    from gan_cli.wish import Wish, named, picture_place, put
 
     trust = tuple(asked.trust)
     if trust:
@@ -66,11 +75,13 @@ def main(args: list[str]) -> int:
         classes=asked.classes,
     )  # fmt: skip
     labels = _labels(wish, sampler)
-    out = picture_place(wish, sampler, "-inverted")
+    out = picture_place(wish, sampler, f"-inverted-{named(_called(asked.images))}")
     if asked.save is not None and asked.save.suffix.lower() != ".npz":
         raise UserMistake(f"--save {clean(asked.save)}: codes are an array: --save FILE.npz")
     paths, names = _paths(asked.images)
     x = decoded(paths, sampler.space.shape)
+    for note in _notes(sampler, x, names):
+        sys.stderr.write(f"note: {note}\n")
     clock = Clock(len(x), how.steps, asked.seconds)
     try:
         found = invert(sampler, x, labels, asked.seed, how, clock.tell)
@@ -79,7 +90,7 @@ def main(args: list[str]) -> int:
     finally:
         clock.stop()
     lines, figures = _figures(sampler, found, x, names)
-    put(out, _picture(wish, sampler, found, x))
+    put(out, _picture(wish, sampler, found, x, names))
     lines.append(f"{clean(out, 4096)}: image, reconstruction, difference; {clock.spent:.0f} s")
     if asked.save is not None:
         put(asked.save, _codes(wish, sampler, found, names, figures))
@@ -136,15 +147,45 @@ def _labels(wish: Wish, sampler: Sampler) -> list[int]:
     return labels_of(wish, sampler)
 
 
+def _called(given: list[Path]) -> str:
+    """The images in a word or two, for the name of a file."""
+    first = given[0].stem or given[0].resolve().name
+    return f"{first}-and-{len(given) - 1}-more" if len(given) > 1 else first
+
+
+def _notes(sampler: Sampler, x: Tensor, names: list[str]) -> list[str]:
+    """What is odd about images as they were read: blank ones, and those with other grounds."""
+    if x.shape[1] not in (1, 3):
+        return []
+    usual = float(sampler.sample(SEEN, 0).flatten(1).median(1).values.median())
+    told = []
+    for name, image in zip(names, x, strict=True):
+        ground, shown = float(image.median()), clean(name, 48)
+        if float(image.max() - image.min()) < BLANK:
+            told.append(f"{shown} is of one colour once what is transparent is laid on white")
+        elif ground * usual < -APART:
+            ways = ["dark on light", "light on dark"]
+            picture, samples = ways if ground > 0 else reversed(ways)
+            told.append(
+                f"{shown}: the picture is {picture}, and the samples are {samples}: "
+                "invert its colours"
+            )
+    return told
+
+
 def _paths(given: list[Path]) -> tuple[list[Path], list[str]]:
     """The images, and their names; a directory stands for all that are in it."""
-    from gan_cli.dataset.listing import Listing
+    from gan_cli.dataset.listing import KINDS, Listing
 
     paths: list[Path] = []
     names: list[str] = []
     for path in given:
         if _is_directory(path):
-            listing = Listing.scan(path, "gan invert")
+            try:
+                listing = Listing.scan(path)
+            except UserMistake as error:
+                kinds = ", ".join(KINDS)
+                raise UserMistake(f"{clean(path)} holds no images ({kinds})") from error
             paths, names = paths + list(listing.paths), names + list(listing.names)
         else:
             paths, names = [*paths, path], [*names, path.name]
@@ -176,18 +217,25 @@ def _figures(
         if found.c is not None:
             told += f", class {sampler.space.classes[int(found.c[i])]}"
         told += f", |z| {figures['length'][i]:.1f} (the prior's {low:.1f} to {high:.1f})"
-        lines.append(f"{told}, likelier than {100 * found.likelier[i]:.0f} % of its codes")
+        lines.append(f"{told}, likelier than {_share(float(found.likelier[i]))} of its codes")
     if len(names) > 1:
         mean = {name: float(value.mean()) for name, value in figures.items()}
         lines.append(f"mean: PSNR {mean['psnr']:.1f} dB, SSIM {mean['ssim']:.3f}")
     return lines, {name: value.numpy() for name, value in figures.items()}
 
 
-def _picture(wish: Wish, sampler: Sampler, found: Found, x: Tensor) -> bytes:
+def _share(part: float) -> str:
+    """A share in words: percents, but for the ends."""
+    if part < 0.01:
+        return "hardly any"
+    return "nearly all" if part > 0.99 else f"{100 * part:.0f} %"
+
+
+def _picture(wish: Wish, sampler: Sampler, found: Found, x: Tensor, names: list[str]) -> bytes:
     """A row for each image: what it is, what G makes of its code, and how they differ."""
     import torch
 
-    from gan_cli.plot import grid
+    from gan_cli.plot import grid, labelled
     from gan_cli.wish import about
 
     grid.check_channels(x.shape[1])
@@ -195,7 +243,10 @@ def _picture(wish: Wish, sampler: Sampler, found: Found, x: Tensor) -> bytes:
     if x.shape[1] in (2, 4):
         apart[:, -1] = 1  # as opaque as can be
     rows = torch.stack([x, found.x, apart], 1).flatten(0, 1)
-    return grid.png(grid.grid(rows, 3, wish.scale), about(wish, sampler))
+    scale = wish.scale or grid.default_scale(x.shape[2], x.shape[3], 3)
+    shown = [clean(name, 24) for name in names]
+    picture = labelled.table(rows, 3, scale, shown, ("image", "found", "difference"))
+    return grid.png(picture, about(wish, sampler))
 
 
 def _codes(

@@ -29,7 +29,7 @@ def suggestion() -> str:
 def check_there(path: str | Path) -> None:
     """Raise BadFile for a place where there is nothing, with the runs that there are."""
     try:
-        if "://" not in str(path):
+        if ":/" not in str(path):  # of a URL, Path keeps one slash
             os.lstat(path)
     except FileNotFoundError as error:
         named = ", ".join(runs()[:NAMED])

@@ -156,7 +156,13 @@ def _ema(asked: argparse.Namespace, wish: Wish, sampler: Sampler, device: str) -
         raise UserMistake("--raw means nothing to --ema, which shows both: leave it out")
 
     def raw() -> Sampler:
-        return _truncated(asked, Sampler.load(asked.ckpt, device, True, tuple(asked.trust)))
+        try:
+            found = Sampler.load(asked.ckpt, device, True, tuple(asked.trust))
+        except UserMistake as error:  # what else there is to say was said when it was loaded
+            raise UserMistake(
+                "--ema: this file holds no raw weights beside the averaged"
+            ) from error
+        return _truncated(asked, found)
 
     return tabled.weights(wish, sampler, raw)
 
@@ -200,17 +206,23 @@ def _neighbours(asked: argparse.Namespace, wish: Wish, sampler: Sampler, device:
     The words name the data set, as `gan train` takes them.
     """
     from gan_cli import build
+    from gan_cli.cli_compose import Composer, Sources, plain
+    from gan_cli.cli_diagnose import diagnose
     from gan_cli.dataset.halves import held_out
     from gan_cli.neighbours_report import draw
     from gan_cli.plot.grid import png
-    from gan_cli.wish import about, picture_place, put
+    from gan_cli.wish import about, named, picture_place, put
 
     if not all(re.match(r"dataset(\.\w+)?=", word) for word in asked.neighbours):
         raise UserMistake("--neighbours dataset=NAME [dataset.KEY=VALUE]: the data it learnt from")
     if sampler.space.given:
         raise UserMistake("--neighbours is for generators that are given no image")
-    out = picture_place(wish, sampler, "-neighbours")
-    dataset = build.parts(build.compose(*asked.neighbours)).dataset
+    words = list(asked.neighbours)
+    kind = named(",".join(word.removeprefix("dataset=") for word in words))
+    out = picture_place(wish, sampler, f"-neighbours-{kind}")
+    composer = Composer(Sources())
+    diagnose(composer, words, multirun=False).complain()
+    dataset = build.parts(plain(composer.compose(words))).dataset
     n = wish.n or 64
     samples = sampler.sample(n, wish.seed, wish.batch)
     picture, told = draw(samples, dataset.load(), held_out(dataset))

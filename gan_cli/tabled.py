@@ -15,7 +15,17 @@ from gan_cli.plot import grid, labelled
 from gan_cli.sampler import Sampler
 from gan_cli.strict import clean
 from gan_cli.truncation import truncated
-from gan_cli.wish import MAX_PIXELS, Wish, about, check_images, in_turn, named, picture_place, put, spelt
+from gan_cli.wish import (
+    MAX_PIXELS,
+    Wish,
+    about,
+    check_images,
+    in_turn,
+    named,
+    picture_place,
+    put,
+    spelt,
+)
 
 COLUMNS = 10
 """Samples in a row, unless it is said."""
@@ -35,7 +45,16 @@ def seeds(wish: Wish, sampler: Sampler, wanted: Sequence[int]) -> str:
     heads = [f"+{i}" for i in range(columns)] if _counted(wanted) else []
     if not heads:
         rows = [f"{first} …" if columns > 1 else first for first in rows]
-    return _write(wish, sampler, x, columns, rows, heads, f"-seeds{named(spelt(wanted))}", f"{len(wanted)} seeds")
+    return _write(
+        wish,
+        sampler,
+        x,
+        columns,
+        rows,
+        heads,
+        f"-seeds{named(spelt(wanted))}",
+        f"{len(wanted)} seeds",
+    )
 
 
 def interpolation(

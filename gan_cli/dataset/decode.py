@@ -174,7 +174,7 @@ def reason(error: Exception, path: Path) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return _too_large("179 or more")
     if isinstance(error, FileNotFoundError):
-        return "a broken link" if path.is_symlink() else "gone"
+        return "a broken link" if path.is_symlink() else "no such file"
     if isinstance(error, OSError) and error.strerror:
         return clean(error.strerror)
     return clean(error) or type(error).__name__

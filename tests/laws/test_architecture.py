@@ -43,10 +43,10 @@ LAYERS = (  # bottom first; imports point down, never up, never across between p
     ),
     ("stream",),
     ("show", "draw", "tabled", "walk", "timelapse", "reply", "neighbours_report", "best"),
-    ("train", "sample", "export", "page", "invert"),
+    ("train", "export", "page", "invert"),
     ("laws", "lab", "serve"),
     ("cli",),
-    ("__main__",),
+    ("__main__", "sample"),
 )
 PAPERS = {
     *("loss", "penalty", "constraint", "optimizer", "schedule", "augment"),
