@@ -51,10 +51,10 @@ class Console:
         alone = multiprocessing.parent_process() is None
         return cls(out, alone and out.is_interactive and sys.stdout.isatty())
 
-    def start(self, total: int, step: int) -> None:
-        """Opens the progress of `total` steps, `step` of them done before."""
+    def start(self, total: int, step: int, what: str = "step") -> None:
+        """Opens the progress of `total` steps, or `what` is counted, `step` of them done before."""
         self.stop()
-        self._view = _View(total, step)
+        self._view = _View(total, step, what)
         if self._live:
             self._display = _Display(console=self._out, get_renderable=lambda: self._view)
             with _quietly():
@@ -121,8 +121,8 @@ class _Display(Live):
 class _View:
     """The state of progress, and its two forms: two lines of a terminal, or one plain line."""
 
-    def __init__(self, total: int, step: int):
-        self._total, self._step = total, step
+    def __init__(self, total: int, step: int, what: str = "step"):
+        self._total, self._step, self._what = total, step, what
         self._facts: dict[str, float] = {}
         self._rate = self._memory = 0.0
         self._opened = self._updated = time.monotonic()
@@ -142,7 +142,7 @@ class _View:
 
     def line(self) -> str:
         """Everything in one line that can be understood by itself."""
-        parts = [f"step {self._step}/{self._total} ({self._percent()}%)"]
+        parts = [f"{self._what} {self._step}/{self._total} ({self._percent()}%)"]
         parts += [f"{self._speed()} images/s"] if self._rate else []
         parts += [f"{_duration(self._left())} left"]
         facts = [f"{label} {_number(value)}" for label, value in self._chosen()]

@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 MOST = 64
 """Images inverted at once, at most: each is a row of the picture."""
 
-SEEN = 16
-"""Samples that images are compared with, before they are inverted."""
-
-BLANK = 0.02
-"""Between the largest and the smallest value of an image in which nothing is to be seen."""
-
-APART = 0.25
-"""Minus the product of two medians, one of an image and one of samples: dark, and light."""
-
 LARGEST = 999_999
 """What can be typed as a number, at most."""
 
@@ -51,6 +42,7 @@ def main(args: list[str]) -> int:
     from torch import OutOfMemoryError
 
     from gan_cli.fast import pick_device
+    from gan_cli.grounds import notes
     from gan_cli.latent import Inversion, invert
     from gan_cli.reply import decoded
     from gan_cli.sampler import Sampler
@@ -80,7 +72,7 @@ def main(args: list[str]) -> int:
         raise UserMistake(f"--save {clean(asked.save)}: codes are an array: --save FILE.npz")
     paths, names = _paths(asked.images)
     x = decoded(paths, sampler.space.shape)
-    for note in _notes(sampler, x, names):
+    for note in notes(sampler, x, names):
         sys.stderr.write(f"note: {note}\n")
     clock = Clock(len(x), how.steps, asked.seconds)
     try:
@@ -151,26 +143,6 @@ def _called(given: list[Path]) -> str:
     """The images in a word or two, for the name of a file."""
     first = given[0].stem or given[0].resolve().name
     return f"{first}-and-{len(given) - 1}-more" if len(given) > 1 else first
-
-
-def _notes(sampler: Sampler, x: Tensor, names: list[str]) -> list[str]:
-    """What is odd about images as they were read: blank ones, and those with other grounds."""
-    if x.shape[1] not in (1, 3):
-        return []
-    usual = float(sampler.sample(SEEN, 0).flatten(1).median(1).values.median())
-    told = []
-    for name, image in zip(names, x, strict=True):
-        ground, shown = float(image.median()), clean(name, 48)
-        if float(image.max() - image.min()) < BLANK:
-            told.append(f"{shown} is of one colour once what is transparent is laid on white")
-        elif ground * usual < -APART:
-            ways = ["dark on light", "light on dark"]
-            picture, samples = ways if ground > 0 else reversed(ways)
-            told.append(
-                f"{shown}: the picture is {picture}, and the samples are {samples}: "
-                "invert its colours"
-            )
-    return told
 
 
 def _paths(given: list[Path]) -> tuple[list[Path], list[str]]:

@@ -19,6 +19,7 @@ class Parser(argparse.ArgumentParser):
         """`as_is`: the lines of the epilog are not to be broken anew."""
         kind = argparse.RawDescriptionHelpFormatter if as_is else argparse.HelpFormatter
         super().__init__(prog, None, description, epilog, formatter_class=kind, allow_abbrev=False)
+        self._negative_number_matcher = re.compile(r"-\.?\d")  # values, also in lists: -1,2
 
     def error(self, message: str) -> NoReturn:
         """Raise UserMistake with the message, and where help is."""

@@ -243,7 +243,7 @@ def _shown(total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
         seconds = time.monotonic() - began
         if console is None and seconds > QUIET:
             console = Console.make()
-            console.start(total, count)
+            console.start(total, count, "image")
         if console is not None:
             rate = (count - first) / seconds
             console.update(count, {"thousands": count / 1000}, rate, 0)

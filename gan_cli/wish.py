@@ -92,7 +92,7 @@ def place(
 def named(words: str) -> str:
     """What was asked for, as a part of a file's name: others for other words, and short."""
     safe = re.sub(r"[^0-9A-Za-z.,_-]", "_", words)
-    if safe == words and len(words) <= NAME:
+    if safe == words.replace(" ", "_") and len(words) <= NAME:
         return safe
     return f"{safe[: NAME - 9]}-{crc32(words.encode(errors='surrogateescape')):08x}"
 

@@ -175,6 +175,14 @@ def test_plain_lines_say_everything_and_come_seldom(clock: Clock) -> None:
     assert PLAIN_EVERY == 5
 
 
+def test_what_is_counted_may_be_no_steps(clock: Clock) -> None:
+    out = paper()
+    console = Console(out, live=False)
+    console.start(5000, 0, "image")
+    console.update(1000, {}, rate=10, memory=0)
+    assert written(out).startswith("image 1000/5000 (20%)")
+
+
 def test_messages_are_text_and_nothing_else() -> None:
     hostile = "[bold]x[/bold] [link=file:///etc/passwd]y\x1b[2J\x07\x9b1m\u202e\udcff " + "z" * 200
     for out in (terminal(), paper()):

@@ -11,11 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_cli import build, cli, container
+from gan_cli import build, cli, container, grounds
 from gan_cli.errors import BadFile, UserMistake
+from gan_cli.invert import _share
 from gan_cli.latent import Inversion, invert
 from gan_cli.metric.picture import psnr
 from gan_cli.model import Generator
+from gan_cli.plot import labelled
 from gan_cli.plot.grid import pixels
 from gan_cli.prior.codes import Codes
 from gan_cli.prior.uniform import Uniform
@@ -174,7 +176,9 @@ def test_the_verb_writes_a_picture_and_codes(file: Path, tmp_path: Path, capsys)
     with Image.open(out) as picture:
         assert picture.info["command"].startswith("gan invert")
         width, height = picture.size
-        assert width < height * 1.1  # three columns, three rows
+    _, tall, wide = Sampler.load(file).space.shape
+    assert height > 3 * 2 * tall + labelled.SIZE, "three rows, and names above the columns"
+    assert width > 3 * 2 * wide + 3 * labelled.SIZE, "three columns, and names before the rows"
     held = np.load(codes)
     sampler = Sampler.load(file)
     x = sampler.generate(torch.from_numpy(held["z"]), torch.from_numpy(held["labels"]))
@@ -199,20 +203,62 @@ def test_a_class_can_be_named(file: Path, tmp_path: Path, capsys):
 def test_without_a_place_it_goes_into_the_run(file: Path, tmp_path: Path):
     path = drawn(file, tmp_path / "in")[0]
     assert cli.main(["invert", str(path), "--ckpt", str(file), *FEW, "--class", "1"]) == 0
-    assert list((file / "samples").glob("*inverted*.png"))
+    assert list((file / "samples").glob("*-inverted-0.png"))
+    other = path.rename(path.with_name("a cat.png"))
+    args = ["--ckpt", str(file), *FEW, "--class", "1"]
+    assert cli.main(["invert", str(other), *args]) == 0
+    assert cli.main(["invert", str(other), str(path.with_name("1.png")), *args]) == 0
+    found = sorted((file / "samples").glob("*-inverted-*.png"))
+    names = {one.stem.partition("-inverted-")[2] for one in found}
+    assert names == {"0", "a_cat", "a_cat-and-1-more"}
+
+
+def test_grounds_that_differ_are_told():
+    dark = sampler()
+    with torch.no_grad():
+        for p in dark.generator.parameters():
+            p.zero_()
+        list(dark.generator.parameters())[-1].fill_(-5.0)
+    line = torch.zeros(1, *SHAPE)
+    line[..., 5] = 2
+    x = torch.cat([line - 1, 1 - line, torch.ones(1, *SHAPE)])
+    told = grounds.notes(dark, x, ["same", "other", "blank"])
+    assert len(told) == 2
+    assert told[0] == (
+        "other: the picture is dark on light, and the samples are light on dark: invert its colours"
+    )
+    assert told[1] == "blank is of one colour once what is transparent is laid on white"
+    assert grounds.notes(dark, x.repeat(1, 2, 1, 1), ["a", "b", "c"]) == []
+
+
+def test_what_is_white_on_nothing_is_told(file: Path, tmp_path: Path, capsys):
+    image = Image.new("RGBA", (9, 9), (255, 255, 255, 0))
+    image.putpixel((4, 4), (255, 255, 255, 255))
+    image.save(tmp_path / "white.png")
+    words = [str(tmp_path / "white.png"), "--ckpt", str(file), *FEW]
+    assert cli.main(["invert", *words, "--out", str(tmp_path / "o.png")]) == 0
+    assert "note: white.png is of one colour" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("part", "words"), [(0.0, "hardly any"), (0.42, "42 %"), (0.99, "99 %"), (1.0, "nearly all")]
+)
+def test_a_share_is_told_in_words(part: float, words: str):
+    assert _share(part) == words
 
 
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
-        (["nowhere.png"], 4, "nowhere.png"),
+        (["nowhere.png"], 4, "nowhere.png: no such file"),
         (["x" * 5000], 4, "too long"),
         (["--steps", "0"], 2, "--steps"),
         (["--restarts", "x"], 2, "--restarts"),
         (["--noise", "0"], 2, "--noise"),
         (["--noise", "."], 2, "--noise"),
         (["--noise", "inf"], 2, "--noise"),
-        (["--out", "x.jpg"], 2, "--out"),
+        (["--out", "x.jpg"], 2, "x.jpg: this is one picture: --out FILE.png"),
+        (["--seed", "-1"], 2, "'-1' is no whole number"),
         (["--save", "x.pt"], 2, "--save FILE.npz"),
         (["--device", "tpu"], 2, "--device"),
         (["--seconds", "1", "--steps", "90000"], 2, "--seconds"),
@@ -254,6 +300,9 @@ def test_a_pipe_is_not_waited_for(file: Path, tmp_path: Path, capsys):
 def test_an_empty_directory_and_too_many_images_are_refused(file: Path, tmp_path: Path, capsys):
     (tmp_path / "none").mkdir()
     assert cli.main(["invert", str(tmp_path / "none"), "--ckpt", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert "none holds no images (.png, " in said
+    assert "DIRECTORY" not in said
     many = ["x.png"] * 65
     assert cli.main(["invert", *many, "--ckpt", str(file)]) == 2
     assert "at most 64" in capsys.readouterr().err

@@ -114,7 +114,7 @@ WRONG = [
     ([], "--input PATH"),
     (["--input", "images", "--from", "images"], "two things"),
     (["--input", "images", "--class", "3"], "--class, --grid and -n"),
-    (["--input", "nowhere"], "nowhere: gone"),
+    (["--input", "nowhere"], "nowhere: no such file"),
     (["--input", "g.safetensors"], "no image of a kind"),
     (["--from", "images", "--against", "other.safetensors"], "another task"),
     (["--from", "images", "--out", "x.jpg"], "a name that ends in .png"),

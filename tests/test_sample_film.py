@@ -282,6 +282,7 @@ POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\
         (with_a_bomb(), "too large"),
         (b"", "cannot identify"),
     ],
+    ids=["eps", "bmp", "pipe", "60000", "10000", "8000", "ztxt", "empty"],
 )
 def test_what_is_no_picture_of_training_is_passed_over_in_a_line(
     run: Path,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_cli import container, paths
+from gan_cli import container, paths, wish
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.plot.grid import gap_of, pixels
 from gan_cli.sample import main
@@ -118,10 +118,32 @@ def test_a_table_is_the_same_twice(file: str) -> None:
 
 
 def test_by_default_the_name_says_what_it_is(file: str) -> None:
-    for words in ("--seeds 1-3", "--interpolate 1-3", "--truncations 1,0"):
+    names = {
+        "--seeds 1-3": "seeds1-3",
+        "--seeds 1,3": "seeds1,3",
+        "--interpolate 1,2,3": "between1-3",
+        "--interpolate 3,1": "between3,1",
+        "--truncations 1,0.5": "truncations1,0.5",
+        "--ema": "ema",
+        "--truncation 0.5": "truncation0.5",
+        "--truncation 0.5 --seeds 4": "truncation0.5-seeds4",
+    }
+    found = container.read(file)
+    raw = {k.replace("G_ema/", "G/"): v for k, v in found.tensors.items()}
+    container.write(file, found.tensors | raw, found.meta)
+    for words in names:
         main(["--ckpt", file, *words.split()])
-    names = ("seeds", "between", "truncations")
-    assert left() == {f"sample-step12-seed0-{name}.png" for name in names}
+    assert left() == {f"sample-step12-seed0-{name}.png" for name in names.values()}
+
+
+def test_a_name_of_much_is_short_and_its_own() -> None:
+    many = [",".join(map(str, range(first, 2000, 7))) for first in (0, 1)]
+    names = {wish.named(words) for words in [*many, "a/b", "a b", "a_b?", "a:b"]}
+    assert len(names) == 6
+    assert all(len(name) <= wish.NAME and "/" not in name for name in names)
+    assert wish.spelt([1, 2, 3]) == "1-3"
+    assert wish.spelt([3, 2]) == "3,2"
+    assert wish.spelt([5]) == "5"
 
 
 @pytest.mark.parametrize(
@@ -135,11 +157,16 @@ def test_by_default_the_name_says_what_it_is(file: str) -> None:
         ("--interpolate 1,2 --path round", "linear"),
         ("--interpolate 1,2 --class 3", "knows no classes"),
         ("--interpolate 1,2 --out a.npz", "one picture"),
-        ("--interpolate 1,2 --out a.webp", "directory of single PNGs"),
+        ("--interpolate 1,2 --out a.webp", "one picture: --out FILE.png"),
         ("--interpolate 1,2 --scale 9999", "100 million pixels"),
         ("--truncations 1,oops", "0 to 10"),
         ("--truncations 1,0 --truncation 1", "--truncation means nothing to --truncations"),
-        ("--ema", "no averaged weights|--raw"),
+        ("--truncations -1,2", "'-1' is no number from 0 to 10"),
+        ("--truncation -.5", "'-.5' is no number from 0 to 10"),
+        ("--seed -1", "'-1' is no whole number from 0"),
+        ("--ema", "--ema: this file holds no raw weights"),
+        ("--neighbours dataset=digts", "^dataset=digts: .*; did you mean dataset=digits[?]$"),
+        ("--neighbours dataset=digits dataset.pth=x", "there is no dataset.pth"),
         ("--sweep 0 -n 5", "-n means nothing to --sweep"),
         ("--sweep 0 --scale 2 --batch 8 --force", "--force means nothing to --sweep"),
         ("--neighbours dataset=digits --grid 2x2", "--grid means nothing to --neighbours"),

@@ -536,9 +536,10 @@ def test_a_port_that_is_taken(files, monkeypatch):
         (["--ckpt", "x", "--colour", "red"], "unrecognized arguments"),
     ],
 )
-def test_what_can_not_be_served_is_refused(words, told):
+def test_what_can_not_be_served_is_refused(words, told, files):
+    there = [str(files["digits"]) if word == "x" else word for word in words]
     with pytest.raises(UserMistake, match=re.escape(told)):
-        serve.main(words)
+        serve.main(there)
 
 
 def test_other_machines_are_let_in_with_a_warning_only(capsys):

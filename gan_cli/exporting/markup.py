@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gan_cli.strict import clean
 
-_WORD = re.compile(r"%,?|\d+\.\d+|\(?[^\W_]+(?:[_×-][^\W_]+)*\)?[,.:;]?")
+_WORD = re.compile(r"%,?|\d+\.\d+|\(?[^\W_]+(?:[_×'-][^\W_]+)*\)?[,.:;]?")
 
 
 def worded(text: object) -> str:

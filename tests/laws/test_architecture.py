@@ -39,7 +39,7 @@ LAYERS = (  # bottom first; imports point down, never up, never across between p
     ("refine",),
     (
         *("toy", "answers", "wish", "sweep", "few", "evaluation", "exporting", "keeper"),
-        *("directions", "paths", "sample_options"),
+        *("directions", "paths", "sample_options", "grounds"),
     ),
     ("stream",),
     ("show", "draw", "tabled", "walk", "timelapse", "reply", "neighbours_report", "best"),
