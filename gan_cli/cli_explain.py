@@ -251,7 +251,7 @@ def _begins(group: str, target: str) -> str:
     return f"with `_target_: {target}`"
 
 
-LISTS = ("penalty", "term", "auxiliary")
+LISTS = ("penalty", "term", "auxiliary", "metric")
 """The groups of which a run can have several."""
 
 

@@ -23,14 +23,15 @@ QUICK = ["steps=2", "images=null", "epochs=null", "batch_size=4", "sample_every=
 
 
 def commands() -> list[tuple[str, str]]:
-    """The lines that begin with `gan` in the shell blocks of each page, comments cut off."""
+    """The lines that begin with `gan` in the shell blocks of the pages, comments cut off."""
     found = []
     for page in PAGES:
         for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
             lines = block.replace("\\\n", " ").splitlines()
             gan = [line for line in lines if line.strip().startswith("gan ")]
             found += [(page.name, line.split(" #")[0].strip()) for line in gan]
-    return list(dict.fromkeys(found))
+    first = {command: page for page, command in reversed(found)}  # each once, for its first page
+    return [(page, command) for command, page in reversed(first.items())]
 
 
 MEASURED = ["evaluate_every=1", "evaluate_n=20"]

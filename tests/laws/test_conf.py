@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from gan_cli import build
 from tests.conftest import CONF, entries
-from tests.games import composed
+from tests.games import composed, spec
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 COMPONENTS = [
@@ -52,11 +52,9 @@ def module_of(group: str, name: str) -> str:
 )
 def test_defaults_live_in_python_and_are_spelled_in_yaml(group, name):
     """The entry that bears its file's name repeats the defaults; a variant of it may differ."""
-    spec = composed(f"{group}={name}")[group]
-    spec = spec.get(name, spec)
-    target = spec["_target_"]
-    for key, parameter in inspect.signature(maker(target)).parameters.items():
-        here = tuple(spec[key]) if isinstance(spec[key], list) else spec[key]
+    found = spec(group, name)
+    for key, parameter in inspect.signature(maker(found["_target_"])).parameters.items():
+        here = tuple(found[key]) if isinstance(found[key], list) else found[key]
         if parameter.default is not inspect.Parameter.empty and not _interpolated(group, name, key):
             assert here == parameter.default, f"{group}/{name}.yaml: {key}"
 

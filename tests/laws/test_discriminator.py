@@ -19,7 +19,7 @@ from gan_cli.penalty.r1 import R1
 from gan_cli.randomness import reseed
 from gan_cli.space import Space
 from tests.conftest import entries
-from tests.games import composed
+from tests.games import composed, spec
 
 SHAPES = [(1, 8, 8), (3, 20, 12)]
 NARROW = {"width": 8, "g_width": 8, "d_width": 8, "w_dim": 8, "widest": 16, "most": 16, "code": 8}
@@ -28,7 +28,7 @@ PATCHES = {"patch", "unet"}  # the families whose D judges patches
 
 def family(name: str) -> str:
     """The module of `model=name`."""
-    return composed(f"model={name}")["model"]["_target_"].split(".")[-2]
+    return spec("model", name)["_target_"].split(".")[-2]
 
 
 MODELS = [name for name in entries("model") if family(name) == name and name != "mixture"]

@@ -20,6 +20,8 @@ from tests.conftest import entries
 from tests.games import part
 from tests.laws.test_step import batches, game, same, weights
 
+pytestmark = pytest.mark.training
+
 DYNAMICS = {name: part("dynamics", name) for name in entries("dynamics")}
 AT_ONCE = ["simultaneous", "extragradient", "consensus"]
 GAMES = [

@@ -17,7 +17,7 @@ from gan_cli.extractor import Recipe
 from gan_cli.extractor import inception as inceptions
 from gan_cli.metric import Extractor
 from tests.conftest import entries
-from tests.games import composed
+from tests.games import composed, spec
 
 CPU = torch.device("cpu")
 NAMES = entries("extractor")
@@ -45,7 +45,7 @@ FOR = {  # what each is for; the others it refuses
     "random": {"labelled": "random", "unlabelled": "random"},
     "raw": {"points": "raw", "labelled": "raw", "unlabelled": "raw"},
 }
-SEEDED = [name for name in NAMES if "seed" in composed(f"extractor={name}")["extractor"]]
+SEEDED = [name for name in NAMES if "seed" in spec("extractor", name)]
 PAIRS = [(name, kind) for name in NAMES for kind in FOR[name]]
 
 

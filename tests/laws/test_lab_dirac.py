@@ -9,6 +9,8 @@ import pytest
 from gan_cli.lab.dirac import METHODS, Method, rounded
 from gan_cli.lab.dirac_game import eigenvalue, put, setup, step_from, trajectory
 
+pytestmark = pytest.mark.training
+
 AT_ONCE = "dynamics=simultaneous"
 BY_NAME = {method.name: method for method in METHODS}
 KNOWN = [method for method in METHODS if method.known]

@@ -38,6 +38,8 @@ from gan_cli.penalty.r1 import R1
 from gan_cli.player import Player
 from gan_cli.randomness import reseed
 
+pytestmark = pytest.mark.training
+
 
 class Point(Generator):
     z_dim = 1

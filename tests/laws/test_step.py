@@ -19,6 +19,8 @@ from gan_cli.space import Space
 from tests.conftest import entries
 from tests.games import composed, part
 
+pytestmark = pytest.mark.training
+
 SHAPE = (1, 8, 8)
 
 
