@@ -16,7 +16,7 @@ from gan_cli.langevin import Langevin
 from gan_cli.loss import Loss
 from gan_cli.prior import Prior
 from gan_cli.rejection import Rejection
-from gan_cli.sampler import BLOCK, EIGHT, Sampler
+from gan_cli.sampler import BLOCK, EIGHT, Sampler, check_counts
 from gan_cli.strict import clean
 
 __all__ = ["WAYS", "Langevin", "Refined", "Refiner", "Rejection", "Way", "named", "refined"]
@@ -63,10 +63,7 @@ class Refined(Sampler):
         self, n: int, seed: int, batch: int = BLOCK, c: Tensor | None = None
     ) -> Iterator[Tensor]:
         """What `sample` gives, piece by piece. Raises NumericalFailure on NaN or infinity."""
-        if n < 1 or batch < 1:
-            raise ValueError(f"n and batch must be 1 or more, not {n} and {batch}")
-        if c is not None and len(c) != n:
-            raise ValueError(f"{n} samples want {n} conditions, not {len(c)}")
+        check_counts(n, batch, c)
         piece = -(-batch // EIGHT) * EIGHT
         for start in range(0, n, -(-batch // BLOCK) * BLOCK):
             numbers = range(start, min(start + -(-batch // BLOCK) * BLOCK, n))

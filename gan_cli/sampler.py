@@ -116,10 +116,7 @@ class Sampler:
         self, n: int, seed: int, batch: int = BLOCK, c: Tensor | None = None
     ) -> Iterator[Tensor]:
         """What `sample` gives, piece by piece. Raises NumericalFailure on NaN or infinity."""
-        if n < 1 or batch < 1:
-            raise ValueError(f"n and batch must be 1 or more, not {n} and {batch}")
-        if c is not None and len(c) != n:
-            raise ValueError(f"{n} samples want {n} conditions, not {len(c)}")
+        check_counts(n, batch, c)
         batch = _up(batch, EIGHT)
         for start in range(0, n, batch):
             numbers = range(start, min(start + batch, n))
@@ -171,6 +168,14 @@ class Sampler:
             for block in range(first, last + 1)
         ]
         return torch.cat(blocks)[numbers.start - first * BLOCK :][: len(numbers)]
+
+
+def check_counts(n: int, batch: int, c: Tensor | None) -> None:
+    """Raise ValueError unless there are samples to make, and as many conditions, if any."""
+    if n < 1 or batch < 1:
+        raise ValueError(f"n and batch must be 1 or more, not {n} and {batch}")
+    if c is not None and len(c) != n:
+        raise ValueError(f"{n} samples want {n} conditions, not {len(c)}")
 
 
 def _up(count: int, multiple: int) -> int:
