@@ -59,9 +59,8 @@ def main(args: list[str]) -> int:
 
     from gan_cli.cli_measure import evaluate
 
-    for path in filter(None, [asked.out]):
-        if path.suffix.lower() != ".json":
-            raise UserMistake(f"--out {clean(path)}: a name that ends in .json")
+    if asked.out is not None and asked.out.suffix.lower() != ".json":
+        raise UserMistake(f"--out {clean(asked.out)}: a name that ends in .json")
     return evaluate(asked)
 
 

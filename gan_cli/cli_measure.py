@@ -23,7 +23,6 @@ from gan_cli.errors import BadFile, UserMistake
 from gan_cli.evaluation import FEWEST, Data, Examiner, Question, gathered, looked_at
 from gan_cli.extractor import teaching
 from gan_cli.fast import pick_device
-from gan_cli.metric import Metric
 from gan_cli.options import import_from_here
 from gan_cli.record import Record
 from gan_cli.run import WHERE
@@ -241,9 +240,7 @@ def _asking_what_fits(asked: Asked, examiner: Examiner, refused: dict[str, str])
         raise UserMistake(told)
     if asked.named:
         return examiner  # what is refused is told with the figures
-    metrics: dict[str, Metric] = {
-        name: one for name, one in examiner.question.metrics.items() if name not in refused
-    }
-    if not metrics:
+    fitting = examiner.without(refused)
+    if not fitting.question.metrics:
         raise UserMistake("there is no metric for such samples: name one with --metrics")
-    return Examiner(examiner.data, replace(examiner.question, metrics=metrics))
+    return fitting

@@ -5,9 +5,10 @@ Each figure has an interval, and beside it that of real samples which nobody has
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -23,7 +24,7 @@ from gan_cli.metric import Exam, Extractor, Metric, Sight
 from gan_cli.metric.measure import JACKKNIFE, measure, values
 from gan_cli.sampler import Sampler
 from gan_cli.scores import Protocol, Scores
-from gan_cli.task import Derived, Pairs, Task, answered
+from gan_cli.task import Derived, Task, answered, with_answers
 
 FEWEST = 20
 """Samples of each kind, at least: two a block."""
@@ -74,9 +75,9 @@ class Examiner:
 
     def __init__(self, data: Data, question: Question):
         self.data, self.question = data, question
-        self.source: Source = _take(data.task, data.source)
+        self.source: Source = with_answers(data.task, data.source)
         self.n = min(question.n, self.source.length or question.n)
-        held = data.held and _take(data.task, data.held)
+        held = data.held and with_answers(data.task, data.held)
         size = 4 * math.prod(self.source.shape)
         if self.n < FEWEST or question.n < FEWEST:
             raise UserMistake(f"{self.n} samples are too few to measure: {FEWEST} or more")
@@ -109,15 +110,23 @@ class Examiner:
         """Why some of the metrics can't be asked of that generator; nothing is generated."""
         x = torch.zeros(1, *self.source.shape).expand(self.question.n, *self.source.shape)
         c = self._labels_for(sampler, self.question.n)
-        exam = self.exam(Sight(x, c, self.question.extractor), sampler, 0)
-        told = {name: metric.refuses(exam) for name, metric in self.question.metrics.items()}
-        return {name: reason for name, reason in told.items() if reason}
+        return self._refusals(self.exam(Sight(x, c, self.question.extractor), sampler, 0))
 
     def refusals_of(self, made: Batch) -> dict[str, str]:
         """Why some of the metrics can't be asked of a set of samples."""
-        exam = self.exam(Sight(made.x, _labels(made), self.question.extractor), None, 0)
+        fake = Sight(made.x, _labels(made), self.question.extractor)
+        return self._refusals(self.exam(fake, None, 0))
+
+    def _refusals(self, exam: Exam) -> dict[str, str]:
         told = {name: metric.refuses(exam) for name, metric in self.question.metrics.items()}
         return {name: reason for name, reason in told.items() if reason}
+
+    def without(self, names: Iterable[str]) -> Examiner:
+        """The same real samples, and fewer metrics."""
+        other = copy.copy(self)
+        left = {n: one for n, one in self.question.metrics.items() if n not in {*names}}
+        other.question = replace(self.question, metrics=left)
+        return other
 
     def generated(self, sampler: Sampler, seed: int, batch: int = 64) -> Sight:
         """Samples of a generator: of the classes that the real ones have, or answers to images
@@ -134,15 +143,14 @@ class Examiner:
 
     def exam(self, fake: Sight, maker: Sampler | None, seed: int) -> Exam:
         """What is put before the metrics."""
-        pairs = self._pairs
-        known = pairs is not None and answered(self.data.task)
+        pairs = self._pairs if maker and answered(self.data.task) else None
         return Exam(
             real=self.real,
             fake=fake,
             held=self.held,
             source=None if isinstance(self.data.task, Derived) else self.data.source,
             law=self.law,
-            truth=pairs.x if known and pairs and maker else None,
+            truth=pairs.x if pairs else None,
             maker=maker,
             seed=seed,
         )
@@ -211,7 +219,7 @@ class Examiner:
     @cached_property
     def _floor_exam(self) -> Exam | None:
         if self.held is not None and len(self.held) >= FEWEST:
-            return replace(self.exam(self.held, None, 0), truth=None)
+            return self.exam(self.held, None, 0)
         half = len(self.real) // 2
         if half < FEWEST:
             return None
@@ -268,7 +276,7 @@ class Examiner:
 
 def looked_at(data: Data) -> Source:
     """The samples that an extractor is made for: as they are learnt from, labels included."""
-    made = _take(data.task, data.source)
+    made = with_answers(data.task, data.source)
     return data.source if made.shape == data.source.shape else made
 
 
@@ -280,13 +288,6 @@ def gathered(source: Source, n: int, seed: int = 0) -> Batch:
     c = [part.c for part in parts if part.c is not None]
     x = torch.cat([part.x.float() for part in parts])[:n]
     return Batch(x.contiguous(), torch.cat(c)[:n] if c else None)
-
-
-def _take(task: Task, data: Source) -> Source:
-    """The samples of a task; of one that tells no answers but knows them, with these."""
-    if isinstance(task, Derived) and answered(task) and not task.space(data).paired:
-        return Pairs(data, task)
-    return task.take(data)
 
 
 def _labels(batch: Batch) -> Tensor | None:

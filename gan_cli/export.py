@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gan_cli import options
 from gan_cli.errors import BadFile, UserMistake
-from gan_cli.nearby import check_there, suggestion
+from gan_cli.nearby import check_named
 from gan_cli.strict import clean
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ _FROM = "whole pictures, of which samples.png shows some answered: for images fr
 def main(args: list[str]) -> int:
     """Run `gan export` with these arguments. Raises GanError."""
     asked = _parser().parse_args(args)
-    if asked.ckpt is None:
-        raise UserMistake(f"which generator? gan export --ckpt {suggestion()}")
-    check_there(asked.ckpt)
+    check_named(asked.ckpt, "gan export")
     from gan_cli.exporting import check_still
     from gan_cli.exporting.folder import check, staged
     from gan_cli.sampler import Sampler

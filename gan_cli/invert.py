@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from gan_cli.errors import UserMistake
-from gan_cli.nearby import check_there, suggestion
+from gan_cli.nearby import check_named
 from gan_cli.options import Parser, add_device, add_trust, import_from_here, whole
 from gan_cli.strict import clean
 
@@ -36,9 +36,7 @@ _NOISE = "deviation of a pixel that G need not explain, of values from -1 to 1 (
 def main(args: list[str]) -> int:
     """Run `gan invert` with these arguments. Raises GanError."""
     asked = _parser().parse_intermixed_args(args)
-    if asked.ckpt is None:
-        raise UserMistake(f"which generator? gan invert IMAGE --ckpt {suggestion()}")
-    check_there(asked.ckpt)
+    check_named(asked.ckpt, "gan invert IMAGE")
     from torch import OutOfMemoryError
 
     from gan_cli.fast import pick_device

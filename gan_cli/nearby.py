@@ -6,7 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
-from gan_cli.errors import BadFile
+from gan_cli.errors import BadFile, UserMistake
 from gan_cli.strict import clean
 
 NAMED = 5
@@ -24,6 +24,14 @@ def runs() -> list[str]:
 def suggestion() -> str:
     """The run that was written to last, or a placeholder."""
     return next(iter(runs()), "outputs/RUN")
+
+
+def check_named(ckpt: str | Path | None, verb: str) -> None:
+    """Raise UserMistake where no generator is named, with one that could be, and BadFile where
+    there is nothing."""
+    if ckpt is None:
+        raise UserMistake(f"which generator? {verb} --ckpt {suggestion()}")
+    check_there(ckpt)
 
 
 def check_there(path: str | Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_cli import options
 from gan_cli.errors import UserMistake
-from gan_cli.nearby import check_there, suggestion
+from gan_cli.nearby import check_named
 from gan_cli.strict import clean
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ _HOST = "who can reach the page: 127.0.0.1, this machine alone; 0.0.0.0, everyon
 def main(args: list[str]) -> int:
     """Run `gan serve` with these arguments, until it is stopped. Raises GanError."""
     asked = parser().parse_args(args)
-    if asked.ckpt is None:
-        raise UserMistake(f"which generator? gan serve --ckpt {suggestion()}")
-    check_there(asked.ckpt)
+    check_named(asked.ckpt, "gan serve")
     try:
         import uvicorn
 

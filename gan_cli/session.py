@@ -25,7 +25,7 @@ from gan_cli.prior import Prior
 from gan_cli.randomness import reseed
 from gan_cli.schedule import Schedule
 from gan_cli.space import Space
-from gan_cli.task import Derived, Pairs, answered
+from gan_cli.task import Derived, with_answers
 
 EXAMPLES = 64
 """Pairs that answers are measured on during training."""
@@ -110,10 +110,7 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
 def _examples(parts: Parts, data: Source, seed: int) -> Batch:
     """Pairs that nobody learns from, where the data set has a test split, else of those known."""
     data = held_out(parts.dataset) or data
-    task, source = parts.task, parts.task.take(data)
-    if isinstance(task, Derived) and answered(task) and not parts.task.space(data).paired:
-        source = Pairs(data, task)  # what it learns from tells no answers, but it knows them
-    return source.open(EXAMPLES, seed, torch.device("cpu"))(0)
+    return with_answers(parts.task, data).open(EXAMPLES, seed, torch.device("cpu"))(0)
 
 
 def kit(

@@ -156,3 +156,10 @@ def paired_space(task: Derived, source: Source) -> Space:
         )
     made, given = task.shapes(source.shape)
     return Space(made, given=given)
+
+
+def with_answers(task: Task, source: Source) -> Source:
+    """The samples of a task; of one that learns from no answers but knows them, with these."""
+    if isinstance(task, Derived) and answered(task) and not task.space(source).paired:
+        return Pairs(source, task)
+    return task.take(source)
