@@ -5,6 +5,11 @@ import sys
 
 VERBS = {
     "train": ("gan_cli.cli_train", "train a GAN; the same command again resumes it"),
+    "tune": ("gan_cli.cli_tune", "search for better settings, with Optuna"),
+    "list": ("gan_cli.cli_list", "the runs there are, or the entries of a group: gan list losses"),
+    "compare": ("gan_cli.cli_compare", "a leaderboard of runs: means over seeds, differences"),
+    "report": ("gan_cli.cli_report", "a run or a sweep as one page of HTML that opens offline"),
+    "doctor": ("gan_cli.cli_doctor", "what went wrong in a run, and what to try next"),
     "sample": ("gan_cli.sample", "draw samples from a run, a checkpoint or a generator file"),
     "evaluate": ("gan_cli.cli_evaluate", "measure a generator or a directory of images"),
     "serve": ("gan_cli.serve", "explore a generator on a page in your browser"),
@@ -39,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         code = _route(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001, here everything is told
-        return _load("gan_cli.cli_report", "report")(error)
+        return _load("gan_cli.cli_failure", "report")(error)
     return code
 
 
@@ -57,7 +62,7 @@ def _route(argv: list[str]) -> int:
         return 0
     if verb in ("-sc", "--shell-completion"):
         return _load("gan_cli.cli_complete", "answer")(rest)
-    return _load("gan_cli.cli_report", "unknown_verb")(argv, [*VERBS, "help", "version"])
+    return _load("gan_cli.cli_failure", "unknown_verb")(argv, [*VERBS, "help", "version"])
 
 
 def _load(module: str, name: str):  # type: ignore[no-untyped-def]

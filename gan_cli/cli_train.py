@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from gan_cli import cli_keys, cli_report
+from gan_cli import cli_keys, cli_failure
 from gan_cli.cli_compose import FAILURES, Composer, Sources, plain, quote, words
 from gan_cli.cli_diagnose import Diagnosis, diagnose
 from gan_cli.cli_resume import rewrite
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     sources = Sources(args.config_dir, args.config_name, args.config_path)
     args.overrides = rewrite(args.overrides, sources, args.multirun)
     for path in sources.shadowed():
-        cli_report.warn(f"{path} is not used: gan has a configuration of that name; rename yours")
+        cli_failure.warn(f"{path} is not used: gan has a configuration of that name; rename yours")
     import_from_here()
     composer = Composer(sources, args.overrides)
     found = diagnose(composer, args.overrides, args.multirun)
@@ -114,7 +114,7 @@ def _single(args: Namespace, argv: list[str], groups: list[str]) -> None:
 
 def _sweep(args: Namespace, argv: list[str], groups: list[str]) -> None:
     """Every job of a sweep, whatever becomes of the others; GanError tells of those that failed."""
-    debug = cli_report.wants_traceback()
+    debug = cli_failure.wants_traceback()
 
     def job(config: DictConfig) -> float | None:
         settings = HydraConfig.get()
@@ -126,7 +126,7 @@ def _sweep(args: Namespace, argv: list[str], groups: list[str]) -> None:
         except (Stopped, KeyboardInterrupt) as stop:
             raise _StopSweep from stop
         except Exception as error:
-            cli_report.report(error, debug)
+            cli_failure.report(error, debug)
             note = Path(settings.sweep.dir) / f"failed-{settings.job.num:06}"
             if "BasicSweeper" not in settings.sweeper._target_ or not note.parent.exists():
                 raise  # other sweepers and launchers keep their own account

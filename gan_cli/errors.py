@@ -4,9 +4,13 @@ import signal
 
 
 class GanError(Exception):
-    """A failure told in one message; a job that failed exits with 1."""
+    """A failure told in one message; a job that failed exits with 1.
+
+    `state` is what has become of a run that ended so.
+    """
 
     exit_code = 1
+    state = "failed"
 
 
 class UserMistake(GanError):
@@ -35,6 +39,8 @@ class DiskFailure(GanError):
 
 class Stopped(GanError):
     """Training ended early, and in order, because a signal asked for it."""
+
+    state = "interrupted"
 
     def __init__(self, signum: int, message: str):
         super().__init__(message)

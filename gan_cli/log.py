@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.clock import Clock
 from gan_cli.console import Console
 from gan_cli.errors import DiskFailure, NumericalFailure
 from gan_cli.rows import Appended, rows
@@ -57,6 +58,7 @@ class Log:
         self._path, self._waiting = run.metrics, list[str]()
         try:
             self._rows = rows(run.metrics, start_step)
+            self._clock = Clock(run.metrics.with_name("clock.jsonl"), start_step)
         except OSError as error:
             raise DiskFailure(f"{run.metrics}: {error.strerror}") from error
         self._board = self._open(run.tensorboard, start_step) if tensorboard else None
@@ -94,6 +96,7 @@ class Log:
         rate = (last.counts["images"] - seen) / max(now - before, 1e-9)
         self._last = last.step
         self._record(list(map(_row, steps, facts)))
+        self._clock.tick(last.step)
         means, memory = _means(facts), _memory(last.values.device)
         counts = {n if "/" in n else f"counts/{n}": v for n, v in last.counts.items()}
         values = counts | means | {"images_per_second": rate, "memory_mb": memory / 1e6}
@@ -139,6 +142,7 @@ class Log:
                 self._console.warn(f"{self._path}: the last {len(self._waiting)} rows are lost")
             self._waiting = []
             self._rows.close()
+            self._clock.close()
             if self._board is not None:
                 self._board.close()
                 self._board = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,7 +17,8 @@ import yaml  # type: ignore[import-untyped]
 
 from gan_cli.disk import replace
 from gan_cli.errors import BadFile, DiskFailure, GanError, UserMistake
-from gan_cli.record import Record, differences, flat, now
+from gan_cli.lock import hold
+from gan_cli.record import Record, differences, flat
 
 CONTROL = frozenset({"fresh", "run_dir", "outputs", "resume", "data_root", "preview"})
 """Keys that say where and how a run is shown: they are no part of what it is."""
@@ -113,7 +113,7 @@ class Run:
         notes: list[str] = []
         aside: Path | None = None
         with disk(directory):
-            lock = _hold(directory)
+            lock = hold(directory)
             try:
                 if config.get("fresh") and _used(directory):
                     lock, aside = _move_aside(directory, lock)
@@ -196,36 +196,6 @@ def _place(config: dict[str, Any], overrides: list[str]) -> Path:
     return by_hand if by_hand.name not in ("", "..") else by_hand.resolve()
 
 
-def _hold(directory: Path) -> int:
-    """The open lock file of a directory, which is made when missing."""
-    path = directory / ".lock"
-    for _ in range(10):
-        directory.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # moved aside in between
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-            if (
-                _locked(lock, directory)
-                and path.exists()
-                and os.path.samestat(os.fstat(lock), path.stat())
-            ):
-                os.truncate(lock, 0)
-                os.pwrite(lock, f"{os.uname().nodename} {os.getpid()} {now()}\n".encode(), 0)
-                return lock
-            os.close(lock)
-    raise UserMistake(f"{directory} is being moved by another process; try again")
-
-
-def _locked(lock: int, directory: Path) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        host, pid, *_ = [*os.pread(lock, 300, 0).decode(errors="replace").split(), "", ""]
-        os.close(lock)
-        who = f"process {pid} on {host}" if pid else "another process"
-        raise UserMistake(f"{directory} is in use by {who}") from None
-    return True
-
-
 def _used(directory: Path) -> bool:
     return (directory / "run.json").exists()
 
@@ -246,7 +216,7 @@ def _move_aside(directory: Path, lock: int) -> tuple[int, Path]:
     while (aside := directory.with_name(f"{directory.name}.old-{number}")).exists():
         number += 1
     directory.rename(aside)
-    fresh = _hold(directory)
+    fresh = hold(directory)
     os.close(lock)
     return fresh, aside
 

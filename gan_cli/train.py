@@ -20,6 +20,7 @@ from gan_cli.run import Run
 from gan_cli.session import Session, make
 from gan_cli.show import Show
 from gan_cli.signals import Interrupt
+from gan_cli.status import Telling
 
 
 def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: list[str]) -> None:
@@ -47,6 +48,7 @@ def launch(config: Config, choices: dict[str, str], overrides: list[str], argv: 
         if start >= session.steps or tired:
             return
         interrupt = stack.enter_context(Interrupt())
+        stack.enter_context(Telling(run.dir, start, session.steps))
         log = Log(run, console, config["log_every"], config["tensorboard"], start)
         stack.callback(log.close)
         console.start(session.steps, start)

@@ -1,0 +1,208 @@
+"""A run directory as others see it: what was asked, what has become of it, and its numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gan_cli import strict
+from gan_cli.errors import BadFile, UserMistake
+from gan_cli.record import Record, flat
+from gan_cli.run import CONTROL
+from gan_cli.scores import Scores
+from gan_cli.status import NO_STATUS, Status
+from gan_cli.study.ledger import LEDGER, Ledger
+from gan_cli.tail import every_row, last_row
+
+_SAMPLE = re.compile(r"step-(\d{1,15})\.png")
+_PASSED = re.compile(r"^\.|\.old-\d+$")
+"""Directories that are passed by: hidden ones, and runs that `fresh` moved aside."""
+
+_DEEP = 3
+"""Directories within one another that are looked through for runs."""
+
+
+class Folder:
+    """A run directory; each part of it is read when it is asked for, and once.
+
+    What is missing, half written or not to be read is left out where a run can be without it;
+    `record` and `status` raise BadFile, and UserMistake where there is no run.
+    """
+
+    def __init__(self, path: Path, name: str = ""):
+        self.path = path
+        self.name = name or path.name
+        """What it is called: in a sweep, by what differs."""
+
+    @cached_property
+    def record(self) -> Record:
+        """How it was made: command, settings, versions, machine, sessions."""
+        return Record.read(self.path)
+
+    @cached_property
+    def status(self) -> Status:
+        """What has become of it."""
+        told = Status.read(self.path)
+        if told.steps > told.step or told.reason != NO_STATUS:
+            return told
+        asked = self.config.get("steps")  # of a run from before there was a status
+        steps = asked if type(asked) is int else told.step
+        return replace(told, state=_ENDED[told.step >= steps > 0], steps=max(steps, told.step))
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Its settings by dotted key, without those that say where and how it is shown."""
+        settings = flat(self.record.config)
+        return {k: v for k, v in settings.items() if k.partition(".")[0] not in CONTROL}
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """The name chosen in each group."""
+        return self.record.choices
+
+    @property
+    def seed(self) -> int:
+        """The seed of its randomness; 0 where it says none."""
+        found = self.config.get("seed")
+        return found if type(found) is int else 0
+
+    @cached_property
+    def last(self) -> dict[str, Any]:
+        """The last row of its metrics, as numbers; {} before the first."""
+        return _numbers(last_row(self.path / "metrics.jsonl"))
+
+    def metrics(self, most: int = 1000) -> dict[str, list[float]]:
+        """Every column of its metrics, `most` rows or a few more, evenly spread, the last among
+        them; a number that a row has not is NaN."""
+        kept: list[dict[str, Any]] = []
+        stride, last = 1, None
+        for number, row in enumerate(every_row(self.path / "metrics.jsonl")):
+            last = row
+            if number % stride:
+                continue
+            kept.append(row)
+            if len(kept) > 2 * most:
+                kept, stride = kept[::2], 2 * stride
+        if last is not None and last is not kept[-1]:
+            kept.append(last)
+        rows = [_numbers(row) for row in kept]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name, math.nan) for row in rows] for name in names}
+
+    @cached_property
+    def evaluations(self) -> list[tuple[int, Scores]]:
+        """What was measured of it while it trained, by step."""
+        found = []
+        for row in every_row(self.path / "evaluations.jsonl"):
+            try:
+                found.append((int(row["step"]), Scores.parse(row.get("scores"))))
+            except BadFile:
+                continue
+        return found
+
+    @cached_property
+    def scores(self) -> Scores | None:
+        """The newest measurement: a file of `gan evaluate`, of the step trained to or past it,
+        else the last while it trained."""
+        files = sorted((self.path / "evaluations").glob("*.json"), key=_modified, reverse=True)
+        for path in files:
+            try:
+                found = Scores.read(path)
+            except BadFile:
+                continue
+            if not self.evaluations or _step_of(found) >= self.evaluations[-1][0]:
+                return found
+        return self.evaluations[-1][1] if self.evaluations else None
+
+    @cached_property
+    def clock(self) -> list[tuple[int, float]]:
+        """Seconds of training after a step, over all sessions."""
+        rows = map(_numbers, every_row(self.path / "clock.jsonl"))
+        return [(int(row["step"]), row["seconds"]) for row in rows if "seconds" in row]
+
+    @cached_property
+    def diagnosis(self) -> list[dict[str, Any]]:
+        """What was noticed while it trained: rows of a step, its light and its signs."""
+        return list(every_row(self.path / "diagnosis.jsonl"))
+
+    @property
+    def samples(self) -> list[tuple[int, Path]]:
+        """The grids drawn while it trained, by step."""
+        found = ((_SAMPLE.fullmatch(path.name), path) for path in _inside(self.path / "samples"))
+        return sorted((int(match[1]), path) for match, path in found if match)
+
+    @property
+    def age(self) -> float:
+        """Seconds since something of it was written last."""
+        paths = (self.path / name for name in ("metrics.jsonl", "status.json", "run.json"))
+        newest = max((_modified(path) for path in paths), default=0.0)
+        return max(0.0, time.time() - newest)
+
+
+_ENDED = {True: "done", False: "interrupted"}
+
+
+def find(paths: Iterable[str | Path]) -> list[Folder]:
+    """The runs that these are, or hold: run directories, sweeps, and directories of those.
+
+    Each once, in the order given, those of a directory by name. UserMistake for a path where there
+    is none, BadFile for a ledger that can't be read.
+    """
+    found: dict[Path, Folder] = {}
+    for path in map(Path, paths):
+        here = list(_runs(path, _DEEP))
+        if not here:
+            what = "holds no run" if path.is_dir() else "is no directory of a run"
+            raise UserMistake(f"{strict.clean(path)} {what}: gan train makes one; gan list")
+        for folder in here:
+            found.setdefault(folder.path.resolve(), folder)
+    return list(found.values())
+
+
+def _runs(path: Path, deep: int) -> Iterator[Folder]:
+    if (path / "run.json").is_file():
+        yield Folder(path)
+    elif (path / LEDGER).is_file():
+        for job in Ledger.read(path).jobs:
+            if (Path(job.run) / "run.json").is_file():
+                yield Folder(Path(job.run), job.name)
+    elif deep:
+        for inner in sorted(_inside(path)):
+            if inner.is_dir() and not inner.is_symlink() and not _PASSED.search(inner.name):
+                yield from _runs(inner, deep - 1)
+
+
+def _inside(path: Path) -> list[Path]:
+    try:
+        return list(path.iterdir())
+    except OSError:
+        return []
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _step_of(scores: Scores) -> int:
+    found = scores.checkpoint.get("step")
+    return found if type(found) is int else -1
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a row; "nan" and "inf" are numbers too."""
+    told = {}
+    for name, value in row.items():
+        if type(value) in (int, float):
+            told[name] = value
+        elif value in ("nan", "inf", "-inf"):
+            told[name] = float(value)
+    return told

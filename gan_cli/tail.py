@@ -1,0 +1,86 @@
+"""Small and growing files, read while somebody may be writing them, and trusted with nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gan_cli import strict
+
+SMALL = 1 << 20
+"""Bytes of a small file, at most."""
+
+_BLOCK = 1 << 16
+_LONGEST = 1 << 20  # bytes of one row, at most
+
+
+def small(path: Path, most: int = SMALL) -> str:
+    """The text of a small regular file; ValueError where it is none, and OSError."""
+    with _opened(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it is larger than {most} bytes")
+    return data.decode()
+
+
+def last_row(path: Path) -> dict[str, Any]:
+    """The last whole row of a file of rows, without reading what is before it; {} where none is."""
+    try:
+        with _opened(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            data, start = b"", size
+            while start > 0 and len(data) < _LONGEST:
+                start = max(0, start - _BLOCK)
+                file.seek(start)
+                data = file.read(size - start)
+                whole = data[: data.rfind(b"\n") + 1].splitlines()
+                for line in reversed(whole if start == 0 else whole[1:]):
+                    if row := _row(line):
+                        return row
+    except (OSError, ValueError):
+        pass
+    return {}
+
+
+def every_row(path: Path, most: int = 1 << 30) -> Iterator[dict[str, Any]]:
+    """The whole rows of a file, in order, as far as it is one; none where there is no file.
+
+    A line that is none, half written or too long ends it, as does what lies beyond `most` bytes.
+    """
+    try:
+        with _opened(path) as file:
+            read = 0
+            while read < most and (line := file.readline(_LONGEST)).endswith(b"\n"):
+                read += len(line)
+                row = _row(line)
+                if not row:
+                    return
+                yield row
+    except (OSError, ValueError):
+        return
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    """A row that says its step; {} where the line is none."""
+    try:
+        found = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and type(found.get("step")) is int else {}
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(f"{strict.clean(text)} is no JSON")
+
+
+def _opened(path: Path) -> Any:
+    """A regular file, opened; a pipe or a device is not waited for."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ValueError("it is no regular file")
+    return file
