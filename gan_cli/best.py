@@ -21,6 +21,9 @@ from gan_cli.sampler import Sampler
 from gan_cli.scores import Measured, Scores
 from gan_cli.session import Session
 
+Watcher = Callable[[int, Scores], str]
+"""Told what is measured, and at which step; a text ends the run, and says why."""
+
 
 class Best:
     """Measures the generator now and then, and remembers when it was best.
@@ -46,6 +49,8 @@ class Best:
         self.figure, self.patience, self.seed, self.averaged = figure, patience, seed, averaged
         self.named = named  # whether it is the user's choice
         self.found: list[tuple[int, float | None]] = []  # the figure at each step, or none
+        self.watcher: Watcher | None = None
+        self.ended = ""  # why the watcher ends the run
 
     @classmethod
     def make(
@@ -150,6 +155,8 @@ class Best:
         console.say(f"{told}, the best so far" if first else told)
         if value is not None and first:
             keep(self.figure, value.value)
+        if self.watcher is not None:
+            self.ended = self.watcher(step, scores)
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -159,9 +166,10 @@ class Best:
 
     @property
     def tired(self) -> str:
-        """Why the run should end: so many evaluations without a better one; or ''."""
-        if self.patience is None or self.best is None:
-            return ""
+        """Why the run should end: its watcher says so, or so many evaluations without a better one;
+        or ''."""
+        if self.ended or self.patience is None or self.best is None:
+            return self.ended
         step, value = self.best
         since = sum(later > step for later, _ in self.found)
         if since < self.patience:

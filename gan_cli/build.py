@@ -38,6 +38,7 @@ from gan_cli.model import Model
 from gan_cli.optimizer import Optimizer
 from gan_cli.penalty import Penalty
 from gan_cli.player import Averaging
+from gan_cli.policy import Policy
 from gan_cli.prior import Prior
 from gan_cli.schedule import Schedule
 from gan_cli.task import Task
@@ -69,6 +70,7 @@ class Parts:
     optimizer: Optimizer
     schedule: Schedule
     anneal: Anneal
+    policy: Policy
     hardware: Hardware
     averaging: Averaging
     turns: Turns
@@ -163,6 +165,7 @@ _DUTIES = {
     "optimizer": ("lr", "d_lr", "make"),
     "schedule": ("__call__",),
     "anneal": ("over", "to"),
+    "policy": ("acts", "returns", "signs", "__call__", "failed", "factor"),
     "hardware": ("claim", "dtype", "autocast"),
 }
 """The groups, and what a component of each must have; its protocol says what it means."""

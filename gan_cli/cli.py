@@ -50,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _route(argv: list[str]) -> int:
     verb, *rest = argv or ["help"]
+    if verb in VERBS and verb != "train" and os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
+        _load("gan_cli.cli_failure", "refuse_ranks")(verb)
     if verb in VERBS:
         return _load(VERBS[verb][0], "main")(rest) or 0
     if verb == "help" and rest and rest[0] in VERBS:

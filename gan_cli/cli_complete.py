@@ -93,19 +93,28 @@ def candidates(line: str) -> list[str]:
     if len(words) <= 2:
         verbs = [*VERBS, "help", "version"]
         return [name for name in verbs if name.startswith(word)]
-    if verb in ("train", "explain", "check"):
-        found = _settings(words[2:])
-    elif verb == "data" and len(words) > 3:
-        found = _settings(words[3:])
-    elif verb == "lab":
+    return [name for name in _after(verb, words) if name.startswith(word)]
+
+
+def _after(verb: str, words: list[str]) -> list[str]:
+    """What there is after a verb."""
+    if verb in ("train", "tune", "explain", "check"):
+        return _settings(words[2:])
+    if verb == "data" and len(words) > 3:
+        return _settings(words[3:])
+    if verb == "lab":
         from gan_cli.cli_lab import ALL, experiments
 
-        found = [*experiments(), ALL]
-    elif verb == "sample" or words[-2] == CKPT:
-        found = _options(words[2:])
-    else:
-        found = _AFTER.get(verb, [])
-    return [name for name in found if name.startswith(word)]
+        return [*experiments(), ALL]
+    if verb == "sample" or words[-2] == CKPT:
+        return _options(words[2:])
+    if verb == "list":
+        from gan_cli.cli_entry import Shelf
+
+        return [*Shelf.of(None).groups(), *_runs(words[-1], "", "ledger.json")]
+    if verb in ("compare", "report", "doctor"):
+        return _runs(words[-1], "", "ledger.json")
+    return _AFTER.get(verb, [])
 
 
 _AFTER = {"completion": [*SCRIPTS], "help": [*VERBS], "data": ["check", "preview"]}
@@ -152,11 +161,15 @@ def _settings(words: list[str]) -> list[str]:
     return [*found, "resume="]
 
 
-def _runs(typed: str, before: str) -> list[str]:
-    """The run directories that a path could become, and the directories on the way there."""
+def _runs(typed: str, before: str, *others: str) -> list[str]:
+    """The run directories that a path could become, and the directories on the way there.
+
+    Directories that hold one of the other files are an end of the way too.
+    """
     parent = Path(typed) if typed.endswith("/") else Path(typed or ".").parent
     if not typed:
         parent = Path("outputs") if Path("outputs").is_dir() else Path()
     found = sorted(path for path in parent.glob("*") if path.is_dir())
     ends = {True: "", False: "/"}
-    return [f"{before}{path}{ends[(path / 'run.json').is_file()]}" for path in found]
+    files = ("run.json", *others)
+    return [f"{before}{path}{ends[any((path / f).is_file() for f in files)]}" for path in found]

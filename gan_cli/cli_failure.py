@@ -8,6 +8,7 @@ import sys
 import traceback
 
 from gan_cli.errors import GanError, Stopped, UserMistake
+from gan_cli.launcher import several
 from gan_cli.strict import clean
 
 BUG = "this is a bug in gan, or in a component of your own; please report it with the traceback"
@@ -24,6 +25,8 @@ def report(error: BaseException, debug: bool | None = None) -> int:
     A GanError is told in its own words. Anything else is a bug: its traceback is shown, unless
     the run directory has it (then a note on the error says where).
     """
+    if several() and not is_teller(error):
+        return getattr(error, "exit_code", 1)
     if isinstance(error, BrokenPipeError):
         # nobody reads on; Python would complain once more when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -41,6 +44,13 @@ def report(error: BaseException, debug: bool | None = None) -> int:
     return 1
 
 
+def is_teller(error: BaseException) -> bool:
+    """Whether it is for this one of several processes to tell the error, which all may have met."""
+    from gan_cli import dist  # imports torch
+
+    return dist.first(error)
+
+
 def notes(error: BaseException) -> list[str]:
     """What was added to an exception on its way up."""
     return list(getattr(error, "__notes__", []))
@@ -48,7 +58,13 @@ def notes(error: BaseException) -> list[str]:
 
 def warn(text: str) -> None:
     """Tell what may be a mistake, on stderr."""
-    _say(f"warning: {text}")
+    if os.environ.get("RANK", "0") in ("", "0"):
+        _say(f"warning: {text}")
+
+
+def refuse_ranks(verb: str) -> None:
+    """Refuse a verb that torchrun would run once on each rank."""
+    raise UserMistake(f"gan {verb} is for one process: without torchrun; gan train is for several")
 
 
 def unknown_verb(argv: list[str], verbs: list[str]) -> int:

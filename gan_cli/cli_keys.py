@@ -73,6 +73,8 @@ KEYS = {
     "evaluate_n": whole(20),
     "best": TEXT.or_null(),
     "patience": whole(1).or_null(),
+    "diagnose.every": whole(1).or_null(),
+    "diagnose.n": whole(16),
     "preview": SWITCH,
     "tensorboard": SWITCH,
     "data_root": TEXT,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import os
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -18,21 +17,21 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from gan_cli import cli_keys, cli_failure
-from gan_cli.cli_compose import FAILURES, Composer, Sources, plain, quote, words
+from gan_cli import cli_failure, cli_keys
+from gan_cli.cli_compose import FAILURES, Composer, Sources, plain, words
 from gan_cli.cli_diagnose import Diagnosis, diagnose
 from gan_cli.cli_resume import rewrite
 from gan_cli.configs import directory
-from gan_cli.errors import GanError, Stopped, UserMistake
+from gan_cli.errors import UserMistake
+from gan_cli.launcher import several
 from gan_cli.options import import_from_here
 
 Job = Callable[[DictConfig], float | None]
 
+DRY_RUN = "--dry-run"
+"""The flag that shows what a sweep would do."""
+
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-
-
-class _StopSweep(BaseException):
-    """Carries a signal past Hydra, which would go on with the next job."""
 
 
 def main(argv: list[str]) -> int:
@@ -43,13 +42,26 @@ def main(argv: list[str]) -> int:
     for path in sources.shadowed():
         cli_failure.warn(f"{path} is not used: gan has a configuration of that name; rename yours")
     import_from_here()
+    if any(text.startswith("hydra/launcher=") for text in args.overrides):
+        from gan_cli.cli_sweep_queue import installed
+
+        installed(args.overrides)
     composer = Composer(sources, args.overrides)
     found = diagnose(composer, args.overrides, args.multirun)
     found.complain()
+    if args.dry_run and not found.sweep:
+        raise UserMistake(f"{DRY_RUN} shows the plan of a sweep: add -m; a run's: --cfg job")
     if args.help or args.hydra_help or args.info or args.cfg:
         _show(args)
+    elif found.sweep and several():
+        raise UserMistake(
+            "every rank would run every job of the sweep: gan train -m … without torchrun, or one "
+            "torchrun for each run"
+        )
     elif found.sweep:
-        _sweep(args, argv, composer.groups)
+        from gan_cli.cli_sweep import run
+
+        run(composer, args.overrides, argv, args.dry_run)
     else:
         _single(args, argv, composer.groups)
     return 0
@@ -62,6 +74,7 @@ def parse(argv: list[str]) -> Namespace:
         if word in ("--info", "-i") and argv[index + 1 : index + 2] not in [[i] for i in INFO]:
             words[index] = "--info=all"
     parser = get_args_parser()
+    parser.add_argument(DRY_RUN, action="store_true", help="The plan of a sweep; nothing is run")
     parser.prog, parser.allow_abbrev = "gan train", False
     complaint = io.StringIO()
     try:
@@ -112,45 +125,18 @@ def _single(args: Namespace, argv: list[str], groups: list[str]) -> None:
         raise raised[0]
 
 
-def _sweep(args: Namespace, argv: list[str], groups: list[str]) -> None:
-    """Every job of a sweep, whatever becomes of the others; GanError tells of those that failed."""
-    debug = cli_failure.wants_traceback()
+def train(
+    config: DictConfig,
+    argv: list[str],
+    groups: list[str],
+    adjusted: Callable[[dict[str, Any]], dict[str, Any]] = lambda values: values,
+) -> None:
+    """One job: check the values once more, as they are now all composed, and train.
 
-    def job(config: DictConfig) -> float | None:
-        settings = HydraConfig.get()
-        name = f"job {settings.job.num + 1}: {' '.join(settings.overrides.task)}"
-        sys.stdout.write(f"{name}\n")
-        sys.stdout.flush()
-        try:
-            train(config, argv, groups)
-        except (Stopped, KeyboardInterrupt) as stop:
-            raise _StopSweep from stop
-        except Exception as error:
-            cli_failure.report(error, debug)
-            note = Path(settings.sweep.dir) / f"failed-{settings.job.num:06}"
-            if "BasicSweeper" not in settings.sweeper._target_ or not note.parent.exists():
-                raise  # other sweepers and launchers keep their own account
-            note.write_text(f"{name}: {error or type(error).__name__}".splitlines()[0])
-            return math.nan
-        return None
-
-    with tempfile.TemporaryDirectory(prefix="gan-sweep-") as scratch:
-        own = any(o.startswith(("hydra.sweep.dir=", "hydra/launcher=")) for o in args.overrides)
-        if not own:
-            args.overrides.append(f"hydra.sweep.dir={quote(scratch)}")
-        try:
-            _run_hydra(job, args)
-        except _StopSweep as stop:
-            raise stop.__cause__ or stop from None
-        failed = [note.read_text() for note in sorted(Path(scratch).glob("failed-*"))]
-    if failed:
-        raise GanError("\n  ".join([f"{len(failed)} of the jobs failed:", *failed]))
-
-
-def train(config: DictConfig, argv: list[str], groups: list[str]) -> None:
-    """One job: check the values once more, as they are now all composed, and train."""
+    `adjusted`: the values as they suit the process, in what training does not depend on.
+    """
     settings = HydraConfig.get()
-    values = plain(config)
+    values = adjusted(plain(config))
     Diagnosis(cli_keys.check(values, groups)).complain()
     choices = {
         str(group): str(choice)
@@ -159,10 +145,10 @@ def train(config: DictConfig, argv: list[str], groups: list[str]) -> None:
     }
     from gan_cli.train import launch  # imports torch
 
-    launch(values, choices, _canonical(settings.overrides.task), ["gan", "train", *argv])
+    launch(values, choices, canonical(settings.overrides.task), ["gan", "train", *argv])
 
 
-def _canonical(overrides: list[str]) -> list[str]:
+def canonical(overrides: list[str]) -> list[str]:
     """Each override once, the last of a key, and each number in one spelling.
 
     So that `-m optimizer.lr=1e-4,1e-3` makes the runs that `optimizer.lr=1e-4` makes.
@@ -201,7 +187,11 @@ def _run_hydra(job: Job, args: Namespace) -> None:
 
 
 def _flags(args: Namespace) -> list[str]:
-    given = {name: value for name, value in vars(args).items() if name != "overrides" and value}
+    given = {
+        name: value
+        for name, value in vars(args).items()
+        if name not in ("overrides", "dry_run") and value
+    }
     words = {f"--{name.replace('_', '-')}": value for name, value in given.items()}
     return [flag if value is True else f"{flag}={value}" for flag, value in words.items()]
 

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import rich
 import rich.console
-from rich.color import Color
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.segment import Segment, Segments
-from rich.style import Style
+from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
+
+from gan_cli import blocks
 
 PLAIN_EVERY = 5.0  # seconds between two plain lines
 SHORT = {"loss/d": "D", "loss/g": "G", "D/real": "D(real)", "D/fake": "D(fake)"}
@@ -51,6 +51,11 @@ class Console:
         alone = multiprocessing.parent_process() is None
         return cls(out, alone and out.is_interactive and sys.stdout.isatty())
 
+    @classmethod
+    def silent(cls) -> Console:
+        """One that shows nothing."""
+        return cls(rich.console.Console(quiet=True), live=False)
+
     def start(self, total: int, step: int, what: str = "step") -> None:
         """Opens the progress of `total` steps, or `what` is counted, `step` of them done before."""
         self.stop()
@@ -66,6 +71,10 @@ class Console:
         self._shown = self._live
         if not self._live and time.monotonic() >= self._printed + PLAIN_EVERY:
             self._line()
+
+    def light(self, colour: str, names: Iterable[str] = ()) -> None:
+        """Shows the traffic light: green, yellow or red, and the signs that make it so."""
+        self._view.light = colour, tuple(names)
 
     def say(self, text: str) -> None:
         """A message, above the display."""
@@ -83,11 +92,9 @@ class Console:
         """A picture `(H, W, C)` of uint8, no larger than the terminal: two pixels a character
         where there is colour, else one shade for both."""
         height = 2 * (self._out.height - 3) if self._live else len(image)
-        pixels = _shrink(image, max(2, height), self._out.width)
         colour = self._out.color_system is not None and not self._out.no_color
         unicode = not self._out.options.ascii_only
-        shades = " ░▒▓█" if unicode else " .:-=+*#%@"
-        lines = _half_blocks(pixels) if colour and unicode else _shaded(pixels, shades)
+        lines = blocks.drawn(image, max(2, height), self._out.width, colour, unicode)
         with _quietly():
             self._out.print(Segments(lines), end="")
 
@@ -128,6 +135,7 @@ class _View:
         self._opened = self._updated = time.monotonic()
         self._ticks = deque([(self._opened, step)], maxlen=30)  # about one a second
         self._past: dict[str, deque[float]] = {}
+        self.light: tuple[str, tuple[str, ...]] = ("", ())  # its colour, and what makes it so
 
     def update(self, step: int, facts: Mapping[str, float], rate: float, memory: int) -> None:
         now = time.monotonic()
@@ -151,6 +159,8 @@ class _View:
             *facts[2:],
         ]
         parts += [_bytes(self._memory)] if self._memory else []
+        colour, names = self.light
+        parts += [f"{colour}: {', '.join(names)}" if names else colour]
         return "  ".join(part for part in parts if part)
 
     def __rich_console__(
@@ -170,23 +180,26 @@ class _View:
         top = Table.grid(padding=(0, 2, 0, 0))
         top.add_row(bar, right)
         yield top
-        yield self._numbers(width, curves=not options.ascii_only)
+        yield self._numbers(width, not options.ascii_only)
 
-    def _numbers(self, width: int, curves: bool) -> Text:
-        """The facts and the memory; what room is left shows the last seconds of the first two."""
+    def _numbers(self, width: int, unicode: bool) -> Text:
+        """The light, the facts and the memory; what room is left shows the last seconds of the
+        first two."""
         chosen = self._chosen()
         if not chosen:
             return Text("the first steps take longest", "dim", no_wrap=True)
+        colour, names = self.light
+        lamp = [Text(" ".join(["●" if unicode else "*", *names]), colour)] if colour else []
         words = [
             Text.assemble((f"{label} ", "dim"), (f"{_number(value):>6}", f"bold {colour}"))
             for (label, value), colour in zip(chosen, COLOURS, strict=False)
         ]
         memory = Text(f"{_bytes(self._memory):>7}" if self._memory else "", "dim")
-        room = (width - len(_fit([*words, memory], width))) // 2 - 1
+        room = (width - len(_fit([*lamp, *words, memory], width))) // 2 - 1
         for word, (label, _), colour in zip(words, chosen[:2], COLOURS, strict=False):
-            if curves and room >= 3:
+            if unicode and room >= 3:
                 word.append(" " + _curve(self._past.get(label, ()), min(room, 24)), colour)
-        return _fit([*words, memory], width)
+        return _fit([*lamp, *words, memory], width)
 
     def _chosen(self) -> list[tuple[str, float]]:
         """The facts to show: the game's own, else a method's first three."""
@@ -265,36 +278,3 @@ def _curve(values: Iterable[float], width: int) -> str:
     low, high = min(shown, default=0.0), max(shown, default=0.0)
     scale = (len(BARS) - 1) / ((high - low) or 1.0)
     return "".join(BARS[round((value - low) * scale)] for value in shown).ljust(width)
-
-
-def _shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The image as `(h, w, 3)` means of blocks, at most `height` by `width`, in its shape."""
-    colours = image if image.ndim == 3 else image[..., None]
-    colours = np.repeat(colours[..., :1], 3, axis=2) if colours.shape[2] < 3 else colours[..., :3]
-    scale = min(1.0, height / len(image), width / image.shape[1])
-    pixels = colours.astype(np.float64)
-    for axis in (0, 1):
-        length = pixels.shape[axis]
-        edges = np.linspace(0, length, max(1, int(length * scale)) + 1).astype(int)
-        sizes = np.diff(edges).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        pixels = np.add.reduceat(pixels, edges[:-1], axis=axis) / sizes
-    return pixels.round().astype(np.uint8)
-
-
-def _half_blocks(pixels: np.ndarray) -> Iterator[Segment]:
-    """Two rows of pixels a line: the upper is the colour of the sign, the lower its ground."""
-    for upper in range(0, len(pixels), 2):
-        for x, top in enumerate(pixels[upper]):
-            below = pixels[upper + 1][x] if upper + 1 < len(pixels) else None
-            ground = None if below is None else Color.from_rgb(*below)
-            yield Segment("▀", Style(color=Color.from_rgb(*top), bgcolor=ground))
-        yield Segment.line()
-
-
-def _shaded(pixels: np.ndarray, shades: str) -> Iterator[Segment]:
-    """Two rows of pixels a line, each pair as a shade of its mean light."""
-    light = pixels.mean(axis=2)
-    for upper in range(0, len(light), 2):
-        level = light[upper : upper + 2].mean(axis=0) * (len(shades) / 256)
-        yield Segment("".join(shades[int(v)] for v in level))
-        yield Segment.line()

@@ -37,6 +37,22 @@ class DiskFailure(GanError):
     exit_code = 6
 
 
+class LostRank(GanError):
+    """Another process of the same run is gone, so that nobody can go on."""
+
+    state = "interrupted"
+
+
+class Lost(GanError):
+    """Training ended early, and in order, because its policy gave it up: collapsed, or failed."""
+
+    exit_code = 7
+
+    def __init__(self, state: str, message: str):
+        super().__init__(message)
+        self.state = state
+
+
 class Stopped(GanError):
     """Training ended early, and in order, because a signal asked for it."""
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
+from gan_cli import dist
 from gan_cli.errors import UserMistake
+from gan_cli.launcher import LAUNCHERS, Place
 from gan_cli.player import Precision
 
 
@@ -19,11 +21,18 @@ class Hardware:
     device: auto (cuda, else mps, else cpu), cpu, cuda, cuda:N or mps. precision: float32,
     bfloat16 (autocast in the networks; losses, penalties and weights stay float32), or auto
     (bfloat16 on a CUDA device that has it, float32 elsewhere). threads: CPU threads.
+
+    On several ranks: ranks says who started them, torchrun or slurm (srun). batch: batch_size is
+    that of the whole batch, or of a rank's share. batch_norm: the statistics of batch norm are
+    those of a rank's share (local), or of the whole batch (synchronised).
     """
 
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    ranks: str = "torchrun"
+    batch: str = "whole"
+    batch_norm: str = "local"
 
     def __post_init__(self) -> None:
         if self.device.partition(":")[0] not in _DEVICES:
@@ -33,10 +42,33 @@ class Hardware:
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads must be 1 or more, or null, not {self.threads}")
 
+        for key, known in _SHARING.items():
+            if (said := getattr(self, key)) not in known:
+                raise ValueError(f"{key} is one of {', '.join(known)}, not {said}")
+
+    def place(self) -> Place | None:
+        """Which of several ranks this process is; None where there is only one."""
+        return LAUNCHERS[self.ranks]()
+
+    def batch_size(self, said: int) -> int:
+        """The size of the whole batch, where the command says this one."""
+        return said * dist.size() if _SHARING["batch"][self.batch] else said
+
+    @property
+    def synchronises(self) -> bool:
+        """Whether the statistics of batch norm are those of the whole batch."""
+        return bool(_SHARING["batch_norm"][self.batch_norm])
+
     def claim(self) -> torch.device:
         """The device, after setting the number of threads; UserMistake if it isn't there."""
         torch.set_num_threads(self.threads or _THREADS)
         device = pick_device(self.device)
+        if device.type == "cuda" and dist.size() > 1:
+            if self.device.partition(":")[2]:
+                raise UserMistake(
+                    f"each rank has a device of its own, so not {device}: hardware.device=cuda"
+                )
+            device = _own_device()
         if device.type == "cuda" and self.dtype(device) is torch.float32:
             torch.backends.cudnn.allow_tf32 = False  # convolutions would compute in 19 bits
         return device
@@ -53,6 +85,11 @@ class Hardware:
         return functools.partial(torch.autocast, device.type, dtype=dtype)
 
 
+_SHARING: dict[str, dict[str, object]] = {
+    "ranks": dict(LAUNCHERS),
+    "batch": {"whole": False, "rank": True},
+    "batch_norm": {"local": False, "synchronised": True},
+}
 _THREADS = torch.get_num_threads()
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _PRECISIONS = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -76,6 +113,17 @@ def pick_device(name: str) -> torch.device:
     if kind not in here:
         return torch.device(next(kind for kind in here if here[kind]))
     return torch.device(name)
+
+
+def _own_device() -> torch.device:
+    """The CUDA device of this rank, one for each on its machine; UserMistake for too few."""
+    count = torch.cuda.device_count()
+    if dist.local() >= count:
+        raise UserMistake(
+            f"rank {dist.rank()} is number {dist.local() + 1} of its machine, which has {count} "
+            "CUDA devices: no more ranks than devices, or hardware.device=cpu"
+        )
+    return torch.device("cuda", dist.local())
 
 
 def _best_precision(device: torch.device) -> torch.dtype:

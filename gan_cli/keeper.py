@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
 
 import gan_cli
-from gan_cli import build, container, generators, state, warm
+from gan_cli import build, container, dist, generators, state, warm
 from gan_cli.build import Config
 from gan_cli.console import Console
 from gan_cli.errors import BadFile, UserMistake
@@ -38,10 +38,15 @@ class Keeper:
             },
         }
 
-    def save(self, step: int) -> None:
-        """Write the checkpoint of a step, then the generator as a file of its own."""
+    def save(self, step: int, spare: Collection[int] = ()) -> None:
+        """Write the checkpoint of a step, then the generator as a file of its own.
+
+        The checkpoints of the steps in `spare` stay, however old they are.
+        """
         tensors, about = self.session.method.state(), self._about(step)
-        state.save(self.run.checkpoints, step, tensors, about | self._trained, self.config["keep"])
+        dist.check_alike(tensors, step)
+        meta, keep = about | self._trained, self.config["keep"]
+        state.save(self.run.checkpoints, step, tensors, meta, keep, spare)
         shown = {key: value for key, value in tensors.items() if key.startswith(("G/", "G_ema/"))}
         container.write(self.run.generator, shown, about | {"kind": "generator"})
 

@@ -13,7 +13,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli import dist
 from gan_cli.clock import Clock
 from gan_cli.console import Console
 from gan_cli.errors import DiskFailure, NumericalFailure
@@ -62,7 +63,7 @@ class Log:
         except OSError as error:
             raise DiskFailure(f"{run.metrics}: {error.strerror}") from error
         self._board = self._open(run.tensorboard, start_step) if tensorboard else None
-        self._pending: list[_Step] = []
+        self._notes = Notes()
         self._means: dict[str, float] = {}
         self._since: tuple[float, float] | None = None  # clock and images at the last flush
 
@@ -73,9 +74,7 @@ class Log:
         write over them. counts: what the host knows, `images` (seen since the run began) among
         them; on TensorBoard a name without `/` stands under `counts/`.
         """
-        with torch.no_grad():
-            values = torch.stack(list(facts.values())) if facts else torch.empty(0)
-        self._pending.append(_Step(step, dict(counts), tuple(facts), values))
+        self._notes.add(step, facts, counts)
         if self._since is None:
             self._since = time.perf_counter(), counts["images"]
         if step % self._every == 0:
@@ -87,10 +86,10 @@ class Log:
         Raises NumericalFailure, when all is recorded, if a fact was NaN or infinite. So a flush
         before a checkpoint keeps such numbers out of it.
         """
-        steps, self._pending = self._pending, []
-        if not steps or self._since is None:
+        read = self._notes.read()
+        if not read or self._since is None:
             return
-        facts, last = _read(steps), steps[-1]
+        (steps, facts), last = zip(*read, strict=True), read[-1][0]
         (before, seen), now = self._since, time.perf_counter()
         self._since = now, last.counts["images"]
         rate = (last.counts["images"] - seen) / max(now - before, 1e-9)
@@ -103,8 +102,7 @@ class Log:
         self._means = means
         self._show(last.step, lambda to: [to.scalar(n, v) for n, v in values.items()])
         self._console.update(last.step, means, rate, memory)
-        for step, numbers in zip(steps, facts, strict=True):
-            _refuse_not_finite(step.step, numbers)
+        self._notes.refuse_not_finite(read)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Puts numbers that belong to a step alone on TensorBoard."""
@@ -136,7 +134,8 @@ class Log:
     def close(self) -> None:
         """Flushes what is left and closes the files; a second call does nothing."""
         try:
-            self.flush()
+            with dist.alone():
+                self.flush()
         finally:
             if self._waiting:
                 self._console.warn(f"{self._path}: the last {len(self._waiting)} rows are lost")
@@ -189,11 +188,42 @@ class _Step:
     values: Tensor
 
 
-def _read(steps: list[_Step]) -> list[dict[str, float]]:
-    """The facts of each step, in one transfer."""
-    numbers = iter(_host(torch.cat([step.values for step in steps])))
-    # str() of a NumPy float is the shortest text that reads back as the same number
-    return [{name: float(str(next(numbers))) for name in step.names} for step in steps]
+class Notes:
+    """Steps whose facts wait on the device to be read."""
+
+    def __init__(self) -> None:
+        self._steps: list[_Step] = []
+
+    def add(self, step: int, facts: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
+        """Note a step without waiting for the device."""
+        with torch.no_grad():
+            values = torch.stack(list(facts.values())) if facts else torch.empty(0)
+        self._steps.append(_Step(step, dict(counts), tuple(facts), values))
+
+    def read(self) -> Read:
+        """Each step and its facts, their means over all ranks, in one transfer; then none wait."""
+        steps, self._steps = self._steps, []
+        if not steps:
+            return []
+        (values,) = dist.mean([torch.cat([step.values for step in steps])])
+        numbers = iter(_host(values))
+        # str() of a NumPy float is the shortest text that reads back as the same number
+        return [(s, {name: float(str(next(numbers))) for name in s.names}) for s in steps]
+
+    @staticmethod
+    def refuse_not_finite(read: Read) -> None:
+        """Raise NumericalFailure for the first step of which a fact is NaN or infinite."""
+        for step, facts in read:
+            bad = [f"{name} is {v}" for name, v in facts.items() if not math.isfinite(v)]
+            if bad:
+                raise NumericalFailure(
+                    f"step {step.step}: {', '.join(bad)}; the runs that survive usually have a "
+                    "smaller learning rate, clip_grad=1, or hardware.precision=float32"
+                )
+
+
+Read = list[tuple[_Step, dict[str, float]]]
+"""Steps, and their facts."""
 
 
 def _host(values: Tensor) -> np.ndarray:
@@ -201,7 +231,7 @@ def _host(values: Tensor) -> np.ndarray:
     return values.to(torch.promote_types(values.dtype, torch.float32)).numpy()
 
 
-def _means(facts: list[dict[str, float]]) -> dict[str, float]:
+def _means(facts: Sequence[dict[str, float]]) -> dict[str, float]:
     """The mean of each fact over the steps that have it, in order of first appearance."""
     names = dict.fromkeys(name for step in facts for name in step)
     columns = {name: [step[name] for step in facts if name in step] for name in names}
@@ -212,15 +242,6 @@ def _row(step: _Step, facts: dict[str, float]) -> str:
     """One line of strict JSON; numbers that aren't finite as "nan", "inf" and "-inf"."""
     safe = {name: v if math.isfinite(v) else str(v) for name, v in facts.items()}
     return json.dumps({"step": step.step, **step.counts, **safe}, allow_nan=False) + "\n"
-
-
-def _refuse_not_finite(step: int, facts: dict[str, float]) -> None:
-    bad = [f"{name} is {value}" for name, value in facts.items() if not math.isfinite(value)]
-    if bad:
-        raise NumericalFailure(
-            f"step {step}: {', '.join(bad)}; the runs that survive usually have a smaller "
-            "learning rate, clip_grad=1, or hardware.precision=float32"
-        )
 
 
 def _memory(device: torch.device) -> int:

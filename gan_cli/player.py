@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
-from gan_cli import memory
+from gan_cli import dist, memory
 from gan_cli.batch import Batch
 from gan_cli.optimizer import Optimizer
 
@@ -108,7 +108,11 @@ class Player:
         return gradient(loss, batch, self.weights, parts)
 
     def move(self, gradient: list[Tensor], images: int) -> Facts:
-        """One step of the optimiser along a gradient of so many images; the average follows."""
+        """One step of the optimiser along a gradient; the average follows.
+
+        `images` are those of this rank, of which all have as many.
+        """
+        images *= dist.size()
         norm = self.push(gradient)
         self.updates += 1
         self.images += images
@@ -145,6 +149,12 @@ class Player:
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * factor
         return self.lr * factor
+
+    def slow(self, factor: float) -> float:
+        """Set the learning rate to `factor` times what it is now, and return it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] *= factor
+        return float(group["lr"])
 
     @property
     def best(self) -> nn.Module:
@@ -201,7 +211,8 @@ def gradient(
 ) -> tuple[list[Tensor], Facts]:
     """The gradient of the mean loss in each of these weights, and what was told.
 
-    The batch is taken in so many parts, one after the other.
+    The batch is taken in so many parts, one after the other. Of several ranks each takes its own
+    rows, as many as the others, and the gradient is that of the whole batch.
     """
     total: list[Tensor] = []
     facts: Facts = {}
@@ -212,7 +223,7 @@ def gradient(
         )
         total = list(torch._foreach_add(total, share)) if total else list(share)
         facts = _average(facts, told, len(part) / len(batch))
-    return total, facts
+    return dist.mean(total), facts
 
 
 def _put(places: list[tuple[nn.Module, str]], weights: Iterable[Tensor | None]) -> None:

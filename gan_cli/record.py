@@ -96,7 +96,8 @@ class Record:
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise BadFile(f"{path}: not a record of this version of gan ({FORMAT})")
         for entry in fields(cls):
-            if not _fits(found.get(entry.name), _SHAPES.get(entry.name, object)):
+            there = entry.name in found
+            if not there or not _fits(found[entry.name], _SHAPES.get(entry.name, object)):
                 raise BadFile(f"{path}: `{entry.name}` is missing or not what it should be")
         return cls(**{entry.name: found[entry.name] for entry in fields(cls)})
 

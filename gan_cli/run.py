@@ -32,7 +32,7 @@ CADENCE = frozenset(
 )
 """Keys that say how often a run is written down, and looked at."""
 
-LOOKING = frozenset({"hardware", "metric", "extractor"})
+LOOKING = frozenset({"hardware", "metric", "extractor", "diagnose"})
 """Groups that say where a run is and what is measured of it: training depends on none of them."""
 
 _LONGEST = 200

@@ -148,6 +148,8 @@ class Scores:
                 raise ValueError(f"{name} says not what it is")
         if not isinstance(protocol.settings, dict):
             raise ValueError("its settings are none")
+        if not isinstance(rest.get("checkpoint"), dict):
+            raise ValueError("it says not what was measured")
         return cls(protocol=protocol, figures=figures, **rest)
 
 

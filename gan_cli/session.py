@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import torch
 
+from gan_cli import dist
 from gan_cli.anneal import Course
 from gan_cli.batch import Batch
 from gan_cli.build import Config, Parts
 from gan_cli.dataset.halves import held_out
-from gan_cli.dataset.source import Feed, Source
+from gan_cli.dataset.source import Feed, Source, opened
 from gan_cli.dynamics import Dynamics
 from gan_cli.dynamics.alternating import Alternating
 from gan_cli.errors import UserMistake
@@ -20,6 +21,7 @@ from gan_cli.loss import Crossing
 from gan_cli.method import Method
 from gan_cli.method.gan import GAN
 from gan_cli.method.kit import GAME, Kit, made
+from gan_cli.model.synchronised import synchronise
 from gan_cli.player import Facts
 from gan_cli.prior import Prior
 from gan_cli.randomness import reseed
@@ -55,6 +57,7 @@ class Session:
     device: torch.device
     precision: torch.dtype
     steps: int
+    share: int
 
     @property
     def game(self) -> GAN:
@@ -64,10 +67,20 @@ class Session:
         return self.method
 
     def step(self, batches: Iterable[Batch], step: int) -> Facts:
-        """Let everyone learn once; step counts from 0."""
+        """Let everyone learn once; step counts from 0.
+
+        What networks note of their batches (batch norm's running statistics) is averaged over the
+        ranks, which is all there is to it: it moves linearly.
+        """
         if isinstance(self.method, GAN):
-            return self.dynamics.step(self.method, batches, step)
-        return self.method.step(batches, step)
+            facts = self.dynamics.step(self.method, batches, step)
+        else:
+            facts = self.method.step(batches, step)
+        if dist.size() > 1:
+            players = self.method.players.values()
+            nets = [net for p in players for net in (p.net, p.average) if net is not None]
+            dist.level(buffer for net in nets for buffer in net.buffers())
+        return facts
 
 
 def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str] = ()) -> Session:
@@ -75,14 +88,18 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
 
     `typed` are the overrides as the user typed them: each must mean something to the method.
     """
-    data: Source = parts.dataset.load()
+    with dist.in_turn():
+        data: Source = parts.dataset.load()
     space = made("task", lambda: parts.task.space(data))
     _refuse_idle(parts, space, typed)
     source = made("task", lambda: parts.task.take(data))
     reseed(config["seed"], "weights")
     method = parts.method.make(kit(config, parts, space, source.length, device))
+    if parts.hardware.synchronises and dist.size() > 1:
+        for player in method.players.values():
+            synchronise(player.net)
     _refuse_dynamics(parts, method)
-    feed = source.open(config["batch_size"], config["seed"], device)
+    feed = opened(source, config["batch_size"], config["seed"], device)
     steps = budget(config, source.length, method.batches_per_step)
     if (waits := max(parts.turns.head_start_d, parts.turns.head_start_g)) >= steps:
         raise UserMistake(
@@ -104,6 +121,7 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
         device=device,
         precision=parts.hardware.dtype(device),
         steps=steps,
+        share=_shared(config["batch_size"], config["accumulate"]),
     )
 
 
@@ -123,7 +141,7 @@ def kit(
     return Kit(
         space=space,
         length=length,
-        batch_size=config["batch_size"],
+        batch_size=_shared(config["batch_size"], config["accumulate"]),
         device=device,
         model=parts.model,
         judge=parts.discriminator or parts.model,
@@ -144,6 +162,20 @@ def kit(
         pack=config["pack"],
         frozen=config["freeze_d"],
     )
+
+
+def _shared(batch: int, parts: int) -> int:
+    """How many samples of a batch are this rank's. UserMistake where not all have as many."""
+    ranks = dist.size()
+    if batch % ranks:
+        less = [f"{batch // ranks * ranks} or"] if batch > ranks else []
+        told = " ".join([*less, str(-(-batch // ranks) * ranks)])
+        raise UserMistake(f"batch_size={batch} can't be shared out among {ranks} ranks: {told}")
+    if batch // ranks < parts:
+        raise UserMistake(
+            f"accumulate={parts}: the {batch // ranks} samples of a rank have fewer parts"
+        )
+    return batch // ranks
 
 
 def _refuse_idle(parts: Parts, space: Space, typed: Iterable[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -22,14 +24,15 @@ class Interrupt:
                     break
 
     Ctrl-C, and what schedulers send (SIGTERM, SIGUSR1, SIGUSR2, SIGHUP), are noted, the first
-    one counts; a second Ctrl-C raises KeyboardInterrupt where it meets the program. What was
+    one counts; a second Ctrl-C raises KeyboardInterrupt where it meets the program, unless it
+    comes within `grace` seconds (torchrun passes a Ctrl-C on to those who had it already). What was
     ignored on entry (`nohup`) stays ignored. Outside the main thread, where Python allows no
     handlers, nothing is noted and `signum` stays None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grace: float = 0.0) -> None:
         self.signum: int | None = None
-        self._pressed = False
+        self._pressed, self._grace = math.inf, grace
         self._previous: dict[int, Handler] = {}
 
     def __enter__(self) -> Interrupt:
@@ -49,8 +52,9 @@ class Interrupt:
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
         if signum == signal.SIGINT:
-            if self._pressed:
+            now = time.monotonic()
+            if now - self._pressed >= self._grace:
                 raise KeyboardInterrupt
-            self._pressed = True
+            self._pressed = min(now, self._pressed)
         if self.signum is None:
             self.signum = signum

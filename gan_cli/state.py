@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,13 +33,19 @@ def path_of(directory: Path, step: int) -> Path:
 
 
 def save(
-    directory: Path, step: int, tensors: dict[str, Tensor], meta: dict[str, Any], keep: int = 2
+    directory: Path,
+    step: int,
+    tensors: dict[str, Tensor],
+    meta: dict[str, Any],
+    keep: int = 2,
+    spare: Collection[int] = (),
 ) -> Path:
     """Write the checkpoint of a step, and remove those that are no longer needed.
 
     `meta["kind"]` is "train", and `meta["step"]` that step. At least two stay, however small `keep`
-    is. Older ones go only after this one has been read back; `best.safetensors` and files of other
-    names are never touched. Raises DiskFailure, and what `container.write` raises.
+    is, and those of the steps in `spare`. Older ones go only after this one has been read back;
+    `best.safetensors` and files of other names are never touched. Raises DiskFailure, and what
+    `container.write` raises.
     """
     if not _is_of(step, meta):
         raise ValueError(f"a checkpoint of step {step} whose meta says {meta.get('step')}")
@@ -48,8 +55,31 @@ def save(
     _verify(path, sha256)
     hint = json.dumps({"step": step, "file": path.name, "sha256": sha256})
     disk.replace(directory / "latest.json", f"{hint}\n".encode())
-    _prune(directory, path, max(2, keep))
+    _prune(directory, path, max(2, keep), spare)
     return path
+
+
+def steps(directory: Path) -> list[int]:
+    """The steps of the checkpoints there are, whether they load or not, the newest first."""
+    names = (_STEP.fullmatch(path.name) for path in _newest_first(directory))
+    return [int(match[1]) for match in names if match]
+
+
+def loads(directory: Path, step: int) -> bool:
+    """Whether the checkpoint of that step is there and whole."""
+    with contextlib.suppress(BadFile):
+        return bool(_load(path_of(directory, step)))
+    return False
+
+
+def discard(directory: Path, step: int) -> None:
+    """Remove the checkpoints after a step. Raises DiskFailure for one that can't be removed."""
+    for late in steps(directory):
+        if late > step:
+            try:
+                path_of(directory, late).unlink()
+            except OSError as error:
+                raise DiskFailure(f"{path_of(directory, late)}: {error.strerror}") from error
 
 
 def newest(directory: Path) -> Found | None:
@@ -102,7 +132,7 @@ def _newest_first(directory: Path) -> list[Path]:
     return [path for _, path in sorted(steps, reverse=True)]
 
 
-def _prune(directory: Path, written: Path, keep: int) -> None:
+def _prune(directory: Path, written: Path, keep: int, spare: Collection[int]) -> None:
     """Remove all that is older than the `keep` newest that load, `written` the first of them.
 
     A damaged one does not count, so that it never takes a good one's place.
@@ -117,6 +147,6 @@ def _prune(directory: Path, written: Path, keep: int) -> None:
             with contextlib.suppress(BadFile):
                 _load(path)
                 missing -= 1
-        else:
+        elif path not in {path_of(directory, step) for step in spare}:
             with contextlib.suppress(OSError):
                 path.unlink()

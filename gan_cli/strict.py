@@ -101,5 +101,5 @@ def _check_string(value: Any) -> None:
         raise ValueError(f"no JSON: a {type(value).__name__}")
     if len(value) > LONGEST:
         raise ValueError(f"JSON with a string of more than {LONGEST} characters")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ValueError("JSON with a string that isn't Unicode")

@@ -46,6 +46,31 @@ def last_row(path: Path) -> dict[str, Any]:
     return {}
 
 
+def row_at(path: Path, step: int) -> dict[str, Any]:
+    """The last row of a step up to this one, found without reading most of the file; {} for none.
+
+    Of rows in the order of their steps, as training writes them.
+    """
+    try:
+        with _opened(path) as file:
+            low, high = 0, file.seek(0, os.SEEK_END)
+            found: dict[str, Any] = {}
+            while low < high:  # the row that begins at or behind the middle is the one asked for
+                middle = (low + high) // 2
+                file.seek(max(0, middle - 1))
+                if middle:
+                    file.readline(_LONGEST)
+                line = file.readline(_LONGEST)
+                row = _row(line) if line.endswith(b"\n") else {}
+                if row and row["step"] <= step:
+                    found, low = row, file.tell()
+                else:
+                    high = middle
+            return found
+    except (OSError, ValueError):
+        return {}
+
+
 def every_row(path: Path, most: int = 1 << 30) -> Iterator[dict[str, Any]]:
     """The whole rows of a file, in order, as far as it is one; none where there is no file.
 

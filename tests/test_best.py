@@ -181,7 +181,7 @@ def test_what_could_not_be_told_counts_for_patience(measured, tmp_path):
 
 def test_samples_beyond_all_bounds_do_not_end_training(tmp_path, capfd, monkeypatch):
     generate = Sampler.sample
-    monkeypatch.setattr(Sampler, "sample", lambda *told: generate(*told) * 1e27)
+    monkeypatch.setattr(Sampler, "sample", lambda *told, **c: generate(*told, **c) * 1e27)
     asked = ("metric=[kid,frechet]", "extractor=raw", "evaluate_every=5", "evaluate_n=40")
     directory = run(tmp_path / "run", *asked, "steps=10", "sample_every=10", "tensorboard=true")
     assert [row["step"] for row in evaluations(directory)] == [5, 10]

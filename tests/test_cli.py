@@ -237,11 +237,10 @@ def test_every_job_of_a_sweep_runs_whatever_becomes_of_the_others(
     assert main(["train", "-m", "seed=0,1,2,3", "loss=wgan"]) == 1
     assert training.overrides == [[f"seed={seed}", "loss=wgan"] for seed in range(4)]
     assert capsys.readouterr().err.endswith(
-        "error: 2 of the jobs failed:\n"
-        "  job 2: seed=1 loss=wgan: nan\n"
-        "  job 3: seed=2 loss=wgan: by 0\n"
+        "error: 2 of the jobs failed:\n  seed=1: nan\n  seed=2: ZeroDivisionError: by 0\n"
     )
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["sweeps"]
 
 
 @pytest.mark.parametrize(

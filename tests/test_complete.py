@@ -130,3 +130,17 @@ def test_without_a_shell_it_says_what_to_do(capsys: pytest.CaptureFixture[str]):
     assert "~/.bashrc" in capsys.readouterr().out
     assert main(["completion", "tcsh"]) == 2
     assert "bash, zsh, fish" in capsys.readouterr().err
+
+
+def test_runs_sweeps_and_groups_are_offered_to_those_who_study_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for file in ("outputs/a/run.json", "outputs/sweeps/b/ledger.json"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path)
+    for verb in ("compare", "report", "doctor"):
+        assert candidates(f"gan {verb} ") == ["outputs/a", "outputs/sweeps/"]
+        assert candidates(f"gan {verb} outputs/a outputs/sweeps/") == ["outputs/sweeps/b"]
+    assert candidates("gan list los") == ["loss"]
+    assert candidates("gan tune dataset=gr")[:1] == ["dataset=grid100"]

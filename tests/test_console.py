@@ -16,6 +16,7 @@ import pytest
 import rich
 import rich.console
 
+from gan_cli import blocks
 from gan_cli import console as module
 from gan_cli.console import PLAIN_EVERY, Console, _bytes, _curve, _duration, _number
 
@@ -234,7 +235,7 @@ def test_a_preview_fits_the_terminal_and_keeps_its_light(
     lines = ESCAPES.sub("", written(out)).splitlines()
     assert len(lines) <= 21
     assert {len(line) for line in lines} <= set(range(1, 81))
-    small = module._shrink(image, 42, 80)
+    small = blocks.shrunk(image, 42, 80)
     light = image[..., :3] if channels > 2 else image[..., :1]
     assert small.mean() == pytest.approx(light.mean(), abs=3)
     assert small.shape[2] == 3

@@ -152,7 +152,7 @@ def test_no_graph_is_kept(run: Run, listener: Listener) -> None:
     weight = torch.ones((), requires_grad=True)
     log = Log(run, listener, every=5, tensorboard=False, start_step=0)
     log.step(1, {"loss/d": weight * 2}, {"images": 1})
-    assert not log._pending[0].values.requires_grad
+    assert not log._notes._steps[0].values.requires_grad
     log.close()
 
 

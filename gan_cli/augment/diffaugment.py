@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan_cli import dist
 from gan_cli.augment import check_words, only_images
 
 
@@ -79,7 +80,7 @@ def _translated(rules: DiffAugment, x: Tensor) -> Tensor:
 def _moved(n: int, side: int, share: float, device: torch.device) -> tuple[Tensor, Tensor]:
     """Where each pixel of a side comes from, `(n, side)`, and whether that is in the image."""
     reach = int(share * side + 0.5)
-    by = torch.randint(-reach, reach + 1, (n, 1), device=device)
+    by = dist.own(lambda k: torch.randint(-reach, reach + 1, (k, 1), device=device), n)
     origin = torch.arange(side, device=device) + by
     return origin.clamp(0, side - 1), (origin >= 0) & (origin < side)
 
@@ -94,7 +95,8 @@ def _cut(rules: DiffAugment, x: Tensor) -> Tensor:
 def _hidden(n: int, side: int, share: float, device: torch.device) -> Tensor:
     """Which places of a side the box covers, `(n, side)`."""
     box = int(share * side + 0.5)
-    first = torch.randint(0, side + 1 - box % 2, (n, 1), device=device) - box // 2
+    top = side + 1 - box % 2
+    first = dist.own(lambda k: torch.randint(0, top, (k, 1), device=device), n) - box // 2
     places = torch.arange(side, device=device)
     return (places >= first) & (places < first + box)
 
@@ -106,7 +108,7 @@ def _shown(x: Tensor, visible: Tensor, fill: float) -> Tensor:
 
 def _rand(x: Tensor, draws: int) -> Tensor:
     """Uniform numbers in [0, 1) of the samples' type, `(draws, N)`."""
-    return torch.rand(draws, len(x), device=x.device).to(x.dtype)
+    return dist.own(lambda n: torch.rand(draws, n, device=x.device), len(x), dim=1).to(x.dtype)
 
 
 _WAYS: dict[str, Callable[[DiffAugment, Tensor], Tensor]] = {

@@ -8,6 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from gan_cli import dist
+
 
 @dataclass(frozen=True)
 class InstanceNoise:
@@ -36,7 +38,7 @@ class InstanceNoise:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Noisy samples, `(N, …) -> (N, …)`."""
-        return x + self.std * torch.randn_like(x)
+        return x + self.std * dist.own_like(torch.randn_like, x)
 
     def refuses(self, shape: tuple[int, ...]) -> str | None:
         """Nothing is refused: noise can be added to samples of any shape."""

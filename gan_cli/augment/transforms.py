@@ -15,6 +15,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gan_cli import dist
+
 USUAL = (
     *("shift", "scale", "rotate", "stretch", "move"),
     *("brightness", "contrast", "hue", "saturation"),
@@ -54,21 +56,25 @@ class Draws:
         self.n, self.channels, self.height, self.width = x.shape
         self.device = x.device
 
+    def own(self, draw: Callable[[int], Tensor]) -> Tensor:
+        """What is drawn for each of these images, the last dimension of what `draw` gives."""
+        return dist.own(draw, self.n, dim=-1)
+
     def uniform(self, *shape: int) -> Tensor:
         """From -1 to 1, `(*shape, N)`."""
-        return 2 * torch.rand(*shape, self.n, device=self.device) - 1
+        return 2 * self.own(lambda n: torch.rand(*shape, n, device=self.device)) - 1
 
     def normal(self, *shape: int) -> Tensor:
         """With variance 1, `(*shape, N)`."""
-        return torch.randn(*shape, self.n, device=self.device)
+        return self.own(lambda n: torch.randn(*shape, n, device=self.device))
 
     def below(self, count: int) -> Tensor:
         """Whole numbers from 0 to below count, `(N,)`."""
-        return torch.randint(count, (self.n,), device=self.device)
+        return self.own(lambda n: torch.randint(count, (n,), device=self.device))
 
     def chosen(self, values: Tensor, rest: float, p: Tensor | None = None) -> Tensor:
         """The values where a sample is transformed, `rest` where not, `(…, N) -> (…, N)`."""
-        drawn = torch.rand(self.n, device=self.device) < (self.p if p is None else p)
+        drawn = self.own(lambda n: torch.rand(n, device=self.device)) < (self.p if p is None else p)
         return torch.where(drawn, values, torch.full_like(values, rest))
 
     def identity(self, size: int) -> Tensor:

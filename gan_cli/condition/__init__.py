@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from gan_cli import dist
 from gan_cli.model import (
     Classed,
     Discriminator,
@@ -132,8 +133,9 @@ def planes(space: Space) -> int:
 def mismatch(c: Tensor, classes: int) -> Tensor:
     """Conditions of other samples: another label, each as likely; or the neighbour's image."""
     if not classes:
-        return c.roll(1, 0)
-    return (c + torch.randint(1, classes, c.shape, device=c.device)) % classes
+        return dist.rows(dist.whole(c).roll(1, 0))
+    more = dist.own(lambda n: torch.randint(1, classes, (n,), device=c.device), len(c))
+    return (c + more) % classes
 
 
 def featured(D: nn.Module, wants: str) -> Discriminator:

@@ -12,6 +12,23 @@ from gan_cli.randomness import generator
 CPU = torch.device("cpu")
 
 
+class Part(int):
+    """The size of a batch of which the rows `rank`, `rank + ranks`, … alone are wanted.
+
+    A feed may leave the others blank, where reading them costs much; or give them all the same.
+    """
+
+    rank: int
+    ranks: int
+
+    @classmethod
+    def of(cls, size: int, rank: int, ranks: int) -> Part:
+        """That size, and whose rows."""
+        part = cls(size)
+        part.rank, part.ranks = rank, ranks
+        return part
+
+
 class Order:
     """The endless concatenation of epoch permutations; batch i is positions [iB, (i+1)B).
 

@@ -10,8 +10,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from gan_cli import dist
 from gan_cli.batch import Batch
-from gan_cli.dataset.order import CPU, Order
+from gan_cli.dataset.order import CPU, Order, Part
 from gan_cli.dataset.room import fits_device
 from gan_cli.randomness import generator
 
@@ -185,6 +186,29 @@ class _Draw:
     def __call__(self, i: int) -> Batch:
         x = self._density.sample(self._batch_size, generator("draw", self._seed, i))
         return Batch(moved(x, self._device))
+
+
+class Rows:
+    """Of each batch of a feed the rows of one rank alone, in their order."""
+
+    def __init__(self, feed: Feed):
+        self._feed, self.where = feed, feed.where
+
+    def __call__(self, i: int) -> Batch:
+        """This rank's rows of batch i."""
+        batch = self._feed(i)
+        c = None if batch.c is None else dist.rows(batch.c)
+        return Batch(dist.rows(batch.x), c)
+
+
+def opened(source: Source, batch_size: int, seed: int, device: torch.device) -> Feed:
+    """The batches of a source, of which each rank gets its own rows.
+
+    The order is that of one process, whatever the number of ranks.
+    """
+    if dist.size() == 1:
+        return source.open(batch_size, seed, device)
+    return Rows(source.open(Part.of(batch_size, dist.rank(), dist.size()), seed, device))
 
 
 def normalised(x: Tensor, c: Tensor | None, flip: Tensor | None, device: torch.device) -> Batch:

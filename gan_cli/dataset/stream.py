@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gan_cli.batch import Batch
-from gan_cli.dataset.order import Order
+from gan_cli.dataset.order import Order, Part
 from gan_cli.dataset.source import Feed, check_labels, normalised
 from gan_cli.errors import BadFile, GanError
 
@@ -72,6 +72,7 @@ class _Stream:
     def __init__(self, source: Streamed, batch_size: int, seed: int, device: torch.device):
         self._source, self._device = source, device
         self._order = Order(source.length, batch_size, seed, mirror=source.mirror)
+        self._part = batch_size if isinstance(batch_size, Part) else None
         self._batches: Iterator[Tensor] = iter(())
         self._next = -1
         self._unwanted = _unwanted(self)
@@ -94,8 +95,8 @@ class _Stream:
     def _loader(self, start: int) -> DataLoader[Any]:
         source = self._source
         return DataLoader(
-            _Reads(source.images),
-            batch_sampler=_From(self._order, start),
+            _Reads(source.images, source.shape),
+            batch_sampler=_From(self._order, start, self._part),
             num_workers=source.workers,
             collate_fn=torch.stack,
             worker_init_fn=partial(_ignore_signals, self._unwanted),
@@ -105,21 +106,27 @@ class _Stream:
 
 
 class _Reads(Dataset[Tensor]):
-    def __init__(self, images: Images):
-        self._images = images
+    def __init__(self, images: Images, shape: tuple[int, ...]):
+        self._images, self._shape = images, shape
 
     def __getitem__(self, index: int) -> Tensor:
+        if index < 0:
+            return torch.zeros(self._shape, dtype=torch.uint8)
         return self._images[index]
 
 
 class _From:
-    def __init__(self, order: Order, start: int):
-        self._order, self._start = order, start
+    def __init__(self, order: Order, start: int, part: Part | None):
+        self._order, self._start, self._part = order, start, part
 
     def __iter__(self) -> Iterator[list[int]]:
-        i = self._start
+        i, part = self._start, self._part
         while True:
-            yield self._order(i)[0].tolist()
+            numbers = self._order(i)[0].tolist()
+            if part is not None:  # another rank reads the others
+                mine = range(part.rank, len(numbers), part.ranks)
+                numbers = [n if k in mine else -1 for k, n in enumerate(numbers)]
+            yield numbers
             i += 1
 
 

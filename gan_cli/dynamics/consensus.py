@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.dynamics import move_both, one_plays, only_at_once
 from gan_cli.method.gan import GAN, named
@@ -47,8 +48,9 @@ class Consensus:
             *_slopes(d_losses.mean(), gan.D.weights, again=True),
             *_slopes(g_losses.mean(), gan.G.weights, again=True),
         ]
+        v = dist.mean(v)
         energy = torch.stack([slope.square().sum() for slope in v]).sum() / 2
-        pull = _slopes(energy, [*gan.D.weights, *gan.G.weights])
+        pull = dist.mean(_slopes(energy, [*gan.D.weights, *gan.G.weights]))
         field = torch._foreach_add([slope.detach() for slope in v], pull, alpha=self.gamma)
         split = len(gan.D.weights)
         facts = named(d_facts, "d") | named(g_facts, "g") | {"consensus": energy.detach()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.dynamics import one_plays
 from gan_cli.method.gan import GAN, named
@@ -75,7 +76,7 @@ class Unrolled:
                 allow_unused=True,
                 materialize_grads=True,
             )
-            moved = torch._foreach_add(list(weights.values()), slopes, alpha=-self.lr)
+            moved = torch._foreach_add(list(weights.values()), dist.mean(slopes), alpha=-self.lr)
             weights = dict(zip(weights, moved, strict=True))
         return weights
 

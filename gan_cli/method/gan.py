@@ -9,11 +9,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.auxiliary import Heard
 from gan_cli.batch import Batch
 from gan_cli.condition import mismatch
 from gan_cli.constraint.clip import Clip
 from gan_cli.errors import UserMistake
+from gan_cli.loss import Crossing
 from gan_cli.memory import Remembers
 from gan_cli.method.critic import Critic
 from gan_cli.method.game import Game
@@ -134,7 +136,7 @@ class GAN(Single):
         told: Facts = {}
         for name, component in self.memories.items():
             if hasattr(component, "remember"):
-                component.remember(real, fake)
+                component.remember(dist.whole(real), dist.whole(fake))
             facts = {k: v for k, v in component.memory.items() if not k.startswith("_")}
             told |= {f"{name}/{key}": value for key, value in facts.items()}
         return told
@@ -180,7 +182,7 @@ class GAN(Single):
 
     def fake(self, like: Batch) -> Batch:
         """As many samples from G, under the same conditions."""
-        z = self.prior(len(like), self.z_dim, like.x.device)
+        z = dist.own(lambda n: self.prior(n, self.z_dim, like.x.device), len(like))
         x = self.G(z, like.c)
         if x.shape != like.x.shape:
             raise UserMistake(f"G makes {tuple(x.shape)} where the data are {tuple(like.x.shape)}")
@@ -201,8 +203,12 @@ class GAN(Single):
 
     def play(self, side: Callable[..., Tensor], real: Tensor | None, fake: Tensor) -> Tensor:
         """One side of the loss on each sample, `(N,)`: of patches, their mean."""
-        flat = None if real is None else real.flatten()
-        paid = side(flat, fake.flatten())
+        flat, flat_fake = None if real is None else real.flatten(), fake.flatten()
+        if not isinstance(self.loss, Crossing):
+            paid = side(flat, flat_fake)
+        else:  # each sample is held against the whole batch, wherever the others are
+            paid = side(None if flat is None else dist.whole(flat), dist.whole(flat_fake))
+            paid = dist.rows(paid) if paid.dim() else paid
         if paid.shape != (fake.numel(),):
             name, shape = type(self.loss).__name__, tuple(paid.shape)
             raise UserMistake(f"{name} gives {shape} for a batch of {len(fake)}, not one a sample")

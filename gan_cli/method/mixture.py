@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli import memory
 from gan_cli.batch import Batch
 from gan_cli.errors import NumericalFailure, UserMistake
@@ -51,6 +52,11 @@ class Mixture:
 
     def make(self, kit: Kit) -> Expectation:
         """The mixture, not yet fitted. UserMistake when parts don't go together."""
+        if dist.size() > 1:
+            raise UserMistake(
+                "method=mixture takes all of the data in each step: on one rank, without torchrun, "
+                "or method=mixture_gradient"
+            )
         G = mixture(kit).to(kit.device)
         if len(G.means) > (count := kit.length or self.points):
             raise UserMistake(f"model.components={len(G.means)} for {count} samples: fewer")

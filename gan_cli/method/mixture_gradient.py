@@ -9,6 +9,7 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.method.kit import Kit
 from gan_cli.method.likelihood import mixture
@@ -56,7 +57,7 @@ class Ascent(Single):
         """One step up the gradient of the likelihood of a batch."""
         (real,) = batches
         if self.G.updates == 0:
-            self.begin(real.x.flatten(1))
+            self.begin(dist.whole(real.x.flatten(1)))
         return self.G.descend(self.loss, real, self.accumulate)
 
     def loss(self, real: Batch) -> tuple[Tensor, Facts]:

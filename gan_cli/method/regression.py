@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
 from gan_cli.memory import Remembers
@@ -75,7 +76,7 @@ class Answers(Single):
 
     def loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """What G pays for each sample, `(N,)`."""
-        z = self.prior(len(real), self.z_dim, real.x.device)
+        z = dist.own(lambda n: self.prior(n, self.z_dim, real.x.device), len(real))
         played = Played(self.G.net, None, real, Batch(self.G(z, real.c), real.c, z))
         paid = {n: t(played) for n, t in self.terms.items() if self.G.updates % t.every == 0}
         total = sum((self.terms[n].every * p for n, p in paid.items()), real.x.new_zeros(len(real)))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan_cli import dist
+
 
 @dataclass(frozen=True)
 class Turns:
@@ -39,6 +41,7 @@ class Turns:
         """G's losses with the weight on the samples that D likes most, `(N,), (N,) -> (N,)`."""
         if self.top_k == 1:
             return losses
+        losses, d_fake = dist.whole(losses), dist.whole(d_fake)
         keep = math.ceil(self.top_k * len(losses))
         chosen = torch.zeros_like(losses).scatter(0, d_fake.topk(keep).indices, 1.0)
-        return losses * chosen * (len(losses) / keep)
+        return dist.rows(losses * chosen * (len(losses) / keep))

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.memory import Remembers
 from gan_cli.method.gan import GAN, named
@@ -118,8 +119,12 @@ class Cycle:
         """The price of each sample, `(N,)`."""
         there, start = played.fake.x, played.real.c
         assert start is not None
-        again = self.other(self.prior(len(there), _z_dim(self.other.net), there.device), there)
+        again = self.other(self.codes(there), there)
         return self.recipe.cycle * (again - start).abs().flatten(1).mean(1)
+
+    def codes(self, a: Tensor) -> Tensor:
+        """A code for each of these pictures."""
+        return dist.own(lambda n: self.prior(n, _z_dim(self.other.net), a.device), len(a))
 
     def refuses(self, G: nn.Module, D: nn.Module | None, space: Space) -> str | None:
         """Nothing is refused."""
@@ -137,7 +142,8 @@ class Identity:
     def __call__(self, played: Played) -> Tensor:
         """The price of each sample, `(N,)`."""
         G, b = played.G, played.real.x
-        same = G(self.prior(len(b), _z_dim(G), b.device), b)
+        z = dist.own(lambda n: self.prior(n, _z_dim(G), b.device), len(b))
+        same = G(z, b)
         return self.recipe.identity * (same.float() - b).abs().flatten(1).mean(1)
 
     def refuses(self, G: nn.Module, D: nn.Module | None, space: Space) -> str | None:

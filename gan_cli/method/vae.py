@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
+from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
 from gan_cli.method.coder import USES, Coder
@@ -81,7 +82,7 @@ class Bound(Coder):
     def loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """Minus the bound of each sample in nats, `(N,)`, with one code drawn for each."""
         mu, log_variance = self.E(real.x, real.c).chunk(2, 1)
-        z = mu + (log_variance / 2).exp() * torch.randn_like(mu)
+        z = mu + (log_variance / 2).exp() * dist.own_like(torch.randn_like, mu)
         kl = divergence(mu, log_variance)
         reconstruction = self.recipe.reconstruction(real.x, self.G(z, real.c))
         total = reconstruction + self.recipe.beta * kl

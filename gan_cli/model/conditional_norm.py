@@ -27,13 +27,17 @@ class ConditionalBatchNorm2d(nn.BatchNorm2d):
         assert c is not None
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
-        flat = batch_norm(
-            x, self.running_mean, self.running_var, None, None, self.training, 0.1, self.eps
-        )
+        flat = self.normalised(x)
         share = one_hot(c, len(self.weight), self.weight)
         share = torch.where(c[:, None] < 0, 1 / len(self.weight), share)
         scale, shift = share @ self.weight, share @ self.bias
         return flat * scale[:, :, None, None] + shift[:, :, None, None]
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """The maps by their statistics, before any class has its say."""
+        return batch_norm(
+            x, self.running_mean, self.running_var, None, None, self.training, 0.1, self.eps
+        )
 
 
 class Hidden(nn.Sequential):

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, linear, pad
 
+from gan_cli import dist
+
 
 def lifted(x: Tensor) -> Tensor:
     """Leaky ReLU times √2, which keeps the size of its input, `(…) -> (…)`."""
@@ -153,5 +155,5 @@ class StyledConv(nn.Module):
         """`(N, C, h, w), (N, w_dim) -> (N, C', *size)`, cropped where it was doubled to more."""
         height, width = self.size
         x = self.conv(x, w)[..., :height, :width]
-        noise = torch.randn_like(x[:, :1]) if self.training else self.noise
+        noise = dist.own_like(torch.randn_like, x[:, :1]) if self.training else self.noise
         return lifted(x + noise * self.strength + self.bias[:, None, None])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from gan_cli import dist
 from gan_cli.model import Discriminator, Generator, Shape, check_at_least, one_hot
 from gan_cli.model.modulated import EqualLinear, StyledConv, ToImage, lifted, unit
 from gan_cli.model.stddev import statistic
@@ -103,7 +104,7 @@ class StyleGAN2Generator(Generator):
         if self.training:
             with torch.no_grad():
                 self.w_avg.lerp_(w.mean(0).to(self.w_avg.dtype), AVG)
-            return self.mixed(w, self.f(z.roll(1, 0), c))
+            return self.mixed(w, self.f(dist.rows(dist.whole(z).roll(1, 0)), c))
         if self.psi != 1:
             w = self.w_avg + self.psi * (w - self.w_avg)
         return w[:, None].expand(-1, self.synthesis.layers, -1)
@@ -114,8 +115,9 @@ class StyleGAN2Generator(Generator):
         `(N, w_dim), (N, w_dim) -> (N, layers, w_dim)`.
         """
         n, layers = len(w), self.synthesis.layers
-        cut = torch.randint(1, layers, (n, 1), device=w.device)
-        cut = torch.where(torch.rand(n, 1, device=w.device) < self.mixing, cut, layers)
+        cut = dist.own(lambda k: torch.randint(1, layers, (k, 1), device=w.device), n)
+        mixed = dist.own(lambda k: torch.rand(k, 1, device=w.device), n) < self.mixing
+        cut = torch.where(mixed, cut, layers)
         own = torch.arange(layers, device=w.device) < cut
         return torch.where(own[:, :, None], w[:, None], other[:, None])
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import dropout, interpolate, pad
 
+from gan_cli import dist
 from gan_cli.model import IMAGE_NORMS, Discriminator, Generator, Shape, check_at_least, check_choice
 from gan_cli.model.patchwise import PatchDiscriminator, init
 
@@ -95,7 +96,7 @@ class UNetGenerator(Generator):
             out = widths[index - 1] if index else shape[0]
             layers = [nn.ConvTranspose2d(before, out, 4, 2, 1, bias=bias or not index)]
             drop = size.dropout if halves - 1 - index < 3 else 0.0
-            more = [norm(out), nn.Dropout(drop), nn.ReLU()] if index else [nn.Tanh()]
+            more = [norm(out), Dropout(drop), nn.ReLU()] if index else [nn.Tanh()]
             self.up.append(nn.Sequential(*layers, *more))
             before = 2 * out
         self.apply(init)
@@ -114,6 +115,16 @@ class UNetGenerator(Generator):
             if seen:
                 x = torch.cat([x, seen.pop()], 1)
         return x
+
+
+class Dropout(nn.Dropout):
+    """Dropout, each sample by draws of its own on whatever rank it is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Some numbers 0 and the others larger, `(N, …) -> (N, …)`."""
+        if dist.size() == 1 or not self.training:
+            return super().forward(x)
+        return x * dist.own_like(lambda like: dropout(torch.ones_like(like), self.p), x)
 
 
 def even(x: Tensor) -> Tensor:

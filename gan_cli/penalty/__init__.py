@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.batch import Batch
 
 Critic = Callable[[Tensor, Tensor | None], Tensor]
@@ -70,7 +71,8 @@ def slope_squared(D: Critic, x: Tensor, c: Tensor | None) -> Tensor:
 
 def each(like: Tensor) -> Tensor:
     """A number from U(0, 1) for each sample, to be multiplied with it: `(N, …) -> (N, 1, …)`."""
-    return torch.rand(len(like), *[1] * (like.dim() - 1), device=like.device, dtype=like.dtype)
+    ones = [1] * (like.dim() - 1)
+    return dist.own(lambda n: torch.rand(n, *ones, device=like.device, dtype=like.dtype), len(like))
 
 
 def between(seen: Seen) -> Tensor:

@@ -8,7 +8,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.penalty import Seen, check_weight, each, sees_other_samples, slope
+
+
+def deviation(x: Tensor) -> Tensor:
+    """The standard deviation of all numbers of a batch, wherever its rows are."""
+    if dist.size() == 1:
+        return x.std(correction=0)
+    (mean,) = dist.mean([x.mean()])
+    return dist.mean([(x - mean).square().mean()])[0].sqrt()
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,8 @@ class DRAGAN:
     def __call__(self, seen: Seen) -> Tensor:
         """The penalty of each real sample, `(N,)`."""
         real = seen.real.x
-        delta = self.spread * real.std(correction=0) * (2 * torch.rand_like(real) - 1)
+        far = 2 * dist.own_like(torch.rand_like, real) - 1
+        delta = self.spread * deviation(real) * far
         norm = slope(seen.D, real + each(real) * delta, seen.real.c)
         return self.weight * (norm - self.target).square()
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.penalty import Seen, between, check_weight, sees_other_samples, slope
 
 
@@ -38,7 +39,7 @@ class MaxGradientPenalty:
     def __call__(self, seen: Seen) -> Tensor:
         """The penalty of the batch, for each of its samples, `(N,)`."""
         norm = slope(seen.D, between(seen), seen.real.c)
-        return self.weight * (norm.max() - self.target).relu().square().expand_as(norm)
+        return self.weight * (dist.whole(norm).max() - self.target).relu().square().expand_as(norm)
 
     def refuses(self, D: nn.Module) -> str | None:
         """Batch norm in D is refused: the norm of one sample's gradient has no meaning there."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gan_cli import dist
+
 
 def check_view(shift: float, jitter: float) -> None:
     """Raise ValueError for a shift that is no share of a side, or a negative jitter."""
@@ -23,10 +25,10 @@ def another_view(x: Tensor, shift: float, mirror: bool, jitter: float) -> Tensor
     """
     x = x.detach()
     if x.dim() != 4:
-        return x + jitter * torch.randn_like(x)
+        return x + jitter * dist.own_like(torch.randn_like, x)
     rows, columns = (_places(len(x), side, shift, x.device) for side in x.shape[2:])
     if mirror:
-        turned = torch.rand(len(x), 1, device=x.device) < 0.5
+        turned = dist.own(lambda n: torch.rand(n, 1, device=x.device), len(x)) < 0.5
         columns = torch.where(turned, x.shape[3] - 1 - columns, columns)
     number = torch.arange(len(x), device=x.device)
     moved = x[number[:, None, None], :, rows[:, :, None], columns[:, None, :]]
@@ -36,5 +38,5 @@ def another_view(x: Tensor, shift: float, mirror: bool, jitter: float) -> Tensor
 def _places(n: int, side: int, shift: float, device: torch.device) -> Tensor:
     """Where each pixel along a side is taken from, `(n, side)`."""
     reach = round(shift * side)
-    by = torch.randint(-reach, reach + 1, (n, 1), device=device)
+    by = dist.own(lambda k: torch.randint(-reach, reach + 1, (k, 1), device=device), n)
     return (torch.arange(side, device=device) + by).clamp(0, side - 1)

@@ -6,6 +6,7 @@ import math
 import re
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -110,15 +111,23 @@ class Folder:
     def scores(self) -> Scores | None:
         """The newest measurement: a file of `gan evaluate`, of the step trained to or past it,
         else the last while it trained."""
+        last = self._last_evaluation()
         files = sorted((self.path / "evaluations").glob("*.json"), key=_modified, reverse=True)
         for path in files:
             try:
                 found = Scores.read(path)
             except BadFile:
                 continue
-            if not self.evaluations or _step_of(found) >= self.evaluations[-1][0]:
+            if last is None or _step_of(found) >= last[0]:
                 return found
-        return self.evaluations[-1][1] if self.evaluations else None
+        return last[1] if last else None
+
+    def _last_evaluation(self) -> tuple[int, Scores] | None:
+        """The last of `evaluations`, without reading the others where it can be read."""
+        row = last_row(self.path / "evaluations.jsonl")
+        with suppress(BadFile):
+            return (row["step"], Scores.parse(row.get("scores"))) if row else None
+        return self.evaluations[-1] if self.evaluations else None
 
     @cached_property
     def clock(self) -> list[tuple[int, float]]:
@@ -152,7 +161,7 @@ def find(paths: Iterable[str | Path]) -> list[Folder]:
     """The runs that these are, or hold: run directories, sweeps, and directories of those.
 
     Each once, in the order given, those of a directory by name. UserMistake for a path where there
-    is none, BadFile for a ledger that can't be read.
+    is none, BadFile for a ledger that is named and can't be read.
     """
     found: dict[Path, Folder] = {}
     for path in map(Path, paths):
@@ -166,16 +175,37 @@ def find(paths: Iterable[str | Path]) -> list[Folder]:
 
 
 def _runs(path: Path, deep: int) -> Iterator[Folder]:
-    if (path / "run.json").is_file():
+    if is_run(path):
         yield Folder(path)
-    elif (path / LEDGER).is_file():
-        for job in Ledger.read(path).jobs:
-            if (Path(job.run) / "run.json").is_file():
+    elif is_run(path, LEDGER):
+        try:
+            jobs = Ledger.read(path).jobs
+        except BadFile:
+            if deep == _DEEP:
+                raise
+            return  # not what was asked for: the runs are found beside it
+        for job in jobs:
+            if is_run(Path(job.run)):
                 yield Folder(Path(job.run), job.name)
     elif deep:
         for inner in sorted(_inside(path)):
-            if inner.is_dir() and not inner.is_symlink() and not _PASSED.search(inner.name):
+            if _is_directory(inner) and not inner.is_symlink() and not _PASSED.search(inner.name):
                 yield from _runs(inner, deep - 1)
+
+
+def is_run(path: Path, file: str = "run.json") -> bool:
+    """Whether a run is there, or what has such a file; of what may not be looked at, no."""
+    try:
+        return (path / file).is_file()
+    except OSError:
+        return False
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _inside(path: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.errors import UserMistake
 from gan_cli.space import Space
 from gan_cli.term import Played, check_weight
@@ -49,7 +50,7 @@ class Diversity:
                 "term=diversity compares two codes: batch_size=2 or more, and as many in each "
                 "part that accumulate makes"
             )
-        z = fake.z.roll(1, 0)
+        z = dist.rows(dist.whole(fake.z).roll(1, 0))
         apart = (fake.x - played.G(z, fake.c)).abs().flatten(1).mean(1)
         codes = (fake.z - z).abs().mean(1).clamp(min=TINY)
         return -self.weight * (apart / codes).clamp(max=self.bound)

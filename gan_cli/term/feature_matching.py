@@ -8,6 +8,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.space import Space
 from gan_cli.term import Played, check_weight
 
@@ -46,7 +47,8 @@ class FeatureMatching:
         found = D.features(fake.x, fake.c).float()
         if fake.c is not None and fake.c.dim() > 1:
             return self.weight * (wanted - found).abs().flatten(1).mean(1)
-        apart = (wanted.flatten(1).mean(0) - found.flatten(1).mean(0)).square().mean()
+        gap = wanted.flatten(1).mean(0) - found.flatten(1).mean(0)
+        apart = dist.mean([gap])[0].square().mean()
         return self.weight * apart.expand(len(fake))
 
     def refuses(self, G: nn.Module, D: nn.Module | None, space: Space) -> str | None:

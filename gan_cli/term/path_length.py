@@ -9,6 +9,7 @@ from typing import Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from gan_cli import dist
 from gan_cli.memory import scalar
 from gan_cli.space import Space
 from gan_cli.term import Played, check_weight
@@ -59,7 +60,8 @@ class PathLength:
         """The penalty of each sample, `(N,)`; the mean length moves first."""
         length = path_length(cast(Styled, played.G), played.fake.z, played.fake.c)
         a = self.memory["a"].to(length)
-        a = a + self.decay * (length.detach().mean() - a)
+        (average,) = dist.mean([length.detach().mean()])
+        a = a + self.decay * (average - a)
         self.memory["a"] = a.float()
         return self.weight * (length - a).square()
 
@@ -75,7 +77,7 @@ def path_length(G: Styled, z: Tensor | None, c: Tensor | None) -> Tensor:
     assert z is not None
     w = G.mapping(z, c)
     x = G.synthesis(w)
-    y = torch.randn_like(x) / math.sqrt(math.prod(x.shape[2:]))
+    y = dist.own_like(torch.randn_like, x) / math.sqrt(math.prod(x.shape[2:]))
     (slope,) = torch.autograd.grad((x * y).sum(), w, create_graph=True)
     squared = slope.square().sum(2).mean(1)
     return squared.clamp(min=torch.finfo(squared.dtype).tiny).sqrt()

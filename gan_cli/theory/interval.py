@@ -34,11 +34,11 @@ def repeats(values: Sequence[float]) -> float:
 
 def student(degrees: int) -> float:
     """How many standard errors a 95 % interval reaches, by Student's t; ValueError below one."""
-    from scipy.stats import t  # 0.3 s
+    from scipy.special import stdtrit  # the quantile of t; scipy.stats takes five times as long
 
     if degrees < 1:
         raise ValueError("an interval takes two values or more")
-    return float(t.ppf((1 + CONFIDENCE) / 2, degrees))
+    return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 
 
 NORMAL = 1.959963984540054

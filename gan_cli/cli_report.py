@@ -1,0 +1,87 @@
+"""`gan report`: a run, or a sweep, as one page of HTML that opens offline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from gan_cli import disk
+from gan_cli.errors import UserMistake
+from gan_cli.nearby import suggestion
+from gan_cli.options import Parser
+from gan_cli.report.run_page import run_page
+from gan_cli.report.sweep_page import Study, sweep_page
+from gan_cli.strict import clean
+from gan_cli.study.folder import Folder, find
+from gan_cli.study.ledger import LEDGER, Ledger
+
+PAGE = "report.html"
+"""What the page is called where nobody says."""
+
+EXAMPLES = """\
+examples:
+  gan report outputs/default
+  gan report outputs/sweeps/mine --runs
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Write the page, and say where it is. Raises GanError."""
+    asked = _parser().parse_args(argv)
+    if asked.path is None:
+        raise UserMistake(f"a report of what? gan report {suggestion()}")
+    out = _out(asked.out, asked.path)
+    folders, ledger = _found(asked.path)
+    if folders[:1] and folders[0].path == asked.path:
+        text = run_page(folders[0])
+    else:
+        if asked.runs:
+            _each(folders, asked.path.resolve().name, out)
+        text = sweep_page(Study(asked.path, folders, ledger, out.parent))
+    disk.replace(out, text.encode())
+    sys.stdout.write(f"{clean(out, 1000)} ({len(text.encode()) / 1e6:.1f} MB)\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    words = (
+        "One page of HTML, all in one file: samples over time, curves, figures, diagnosis and "
+        "settings of a run; leaderboard, differences and every run of a sweep, or of a directory "
+        "of runs."
+    )
+    made = Parser("gan report", words, EXAMPLES, as_is=True)
+    add = made.add_argument
+    add("path", nargs="?", type=Path, metavar="RUN|SWEEP", help="the directory of either")
+    add("--out", type=Path, metavar="FILE.html", help=f"the page (RUN/{PAGE}, SWEEP/{PAGE})")
+    add("--runs", action="store_true", help="of a sweep: a page for each of its runs as well")
+    return made
+
+
+def _found(path: Path) -> tuple[list[Folder], Ledger | None]:
+    """The runs there, and the ledger of a sweep, whose jobs may have none yet."""
+    if (path / "run.json").is_file() or not (path / LEDGER).is_file():
+        return find([path]), None
+    ledger = Ledger.read(path)
+    started = any((Path(job.run) / "run.json").is_file() for job in ledger.jobs)
+    return (find([path]) if started else []), ledger
+
+
+def _out(out: Path | None, path: Path) -> Path:
+    """Where the page goes; what can't be is refused before anything is read."""
+    if out is None:
+        return path / PAGE
+    if out.is_dir():
+        raise UserMistake(f"--out {clean(out)} is a directory; --out {clean(out / PAGE)}")
+    if not out.parent.is_dir():
+        raise UserMistake(f"--out {clean(out)}: there is no directory {clean(out.parent)}")
+    return out
+
+
+def _each(folders: list[Folder], name: str, up: Path) -> None:
+    """A page for each run, with the way back."""
+    from os.path import relpath
+
+    for folder in folders:
+        back = relpath(up.resolve(), folder.path.resolve())
+        disk.replace(folder.path / PAGE, run_page(folder, (name, back)).encode(), sync=False)

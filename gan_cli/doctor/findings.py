@@ -1,0 +1,233 @@
+"""What a run's files say of it, put into words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from gan_cli.diagnosis import COLLAPSE, Light, Sign
+from gan_cli.diagnosis.limits import Limit, Limits
+from gan_cli.doctor import Curve, Findings, Symptom
+from gan_cli.doctor.advice import remedies
+from gan_cli.doctor.case import Case
+from gan_cli.doctor.history import Seen, seen
+from gan_cli.strict import clean
+from gan_cli.study.folder import Folder
+
+CALM = 2
+"""Green looks in a row after which a sign has passed."""
+
+WORSE = 1.5
+"""How many times its best a distance must be for a run to have been better before."""
+
+ORDER = (
+    *("finite", "vanishing", "overpowering", "overfitting"),
+    *("diversity", "classes", "duplicates", "gradients", "weights"),
+)
+"""Signs, causes before what they cause."""
+
+COURSE = ("loss/d", "loss/g", "grad_norm/d", "grad_norm/g")
+"""Columns of the metrics that tell most."""
+
+BETTER = 0.05
+"""By how much less a distance must be than ever before for a run to be getting better."""
+
+LOST = frozenset({"failed", "collapsed"})
+"""States of a run that did not do what it was for."""
+
+
+def of(folder: Folder) -> Findings:
+    """The findings about a run. Raises BadFile and UserMistake where it can't be read."""
+    looks, kept = seen(folder)
+    found = [s for s in (_symptom(name, looks) for name in _names(looks)) if s is not None]
+    symptoms = sorted(found, key=lambda s: (-s.light, ORDER.index(s.name)))
+    symptoms = [_shown(symptom, folder) for symptom in symptoms]
+    red = any(symptom.light is Light.RED for symptom in symptoms)
+    case = Case.of(folder)
+    return Findings(
+        story=_story(folder, len(looks), kept),
+        ill=red or folder.status.state in LOST,
+        symptoms=tuple(symptoms),
+        calm=tuple(_calm(looks, [symptom.name for symptom in symptoms])),
+        passed=tuple(_passed(looks)),
+        notes=(*_early(looks, symptoms), *_late(folder)),
+        blind=tuple(_blind(folder, looks, kept)),
+        remedies=remedies(case, [symptom.name for symptom in symptoms]),
+        looks=len(looks),
+    )
+
+
+def _story(folder: Folder, looks: int, kept: bool) -> str:
+    """What became of it, and how often it was looked at."""
+    status = folder.status
+    told = [_ENDS[status.state].format(step=status.step, steps=status.steps)]
+    if status.reason:
+        told.append(clean(status.reason, 600).rstrip(". "))
+    crash = folder.path / "crash.txt"
+    if status.state in LOST and crash.is_file() and str(crash) not in told[-1]:
+        told.append(f"the traceback is in {clean(crash)}")
+    text = ": ".join(told[:2]) + "".join(f"; {more}" for more in told[2:])
+    if status.seconds >= 1:
+        text += f" ({status.seconds:,.0f} s of training)"
+    if kept:
+        return f"{text}. It was looked at {looks} time{'s' * (looks != 1)} while it trained."
+    return f"{text}."
+
+
+_ENDS = {
+    "pending": "It has not begun",
+    "running": "It is at step {step:,} of {steps:,} and goes on",
+    "done": "It is done, {step:,} of {steps:,} steps",
+    "failed": "It failed at step {step:,} of {steps:,}",
+    "collapsed": "It ended at step {step:,} of {steps:,} with samples that are alike",
+    "interrupted": "It was interrupted at step {step:,} of {steps:,}, and the same command goes on",
+}
+"""What became of a run, by its state."""
+
+
+def _names(looks: Seen) -> list[str]:
+    told = {name for _, signs in looks for name in signs}
+    return [name for name in ORDER if name in told]
+
+
+def _series(name: str, looks: Seen) -> list[tuple[int, Sign]]:
+    return [(look.step, signs[name]) for look, signs in looks if name in signs]
+
+
+def _symptom(name: str, looks: Seen) -> Symptom | None:
+    """The sign, if it was yellow or red at one of the last few looks."""
+    series = _series(name, looks)
+    late = series[-CALM:]
+    worst = max(sign.light for _, sign in late)
+    if worst is Light.GREEN:
+        return None
+    since, calm = late[-1][0], 0
+    for step, sign in reversed(series):
+        calm = calm + 1 if sign.light is Light.GREEN else 0
+        if calm >= CALM:
+            break
+        if not calm:
+            since = step
+    step, sign = max(late, key=lambda one: (one[1].light, one[0]))
+    curve = _curve(name, series)
+    return Symptom(name, worst, since, step, clean(sign.words), curve)
+
+
+def _calm(looks: Seen, on: list[str]) -> Iterator[Curve]:
+    """The curves of signs that are green, but for one that is always the same number."""
+    for name in _names(looks):
+        series = _series(name, looks)
+        if name not in on and _limits(name) and len(series) > 1:
+            yield _curve(name, series)
+
+
+def _curve(name: str, series: list[tuple[int, Sign]]) -> Curve:
+    steps, values = [step for step, _ in series], [sign.value for _, sign in series]
+    return Curve(name, steps, values, _limits(name))
+
+
+def course(folder: Folder) -> list[Curve]:
+    """The curves of the metrics that tell most, of a run that was not looked at twice."""
+    columns = folder.metrics()
+    steps = [int(step) for step in columns.get("step", ())]
+    names = [name for name in COURSE if name in columns]
+    return [Curve(name, steps, columns[name]) for name in names if len(steps) > 1]
+
+
+def _limits(name: str) -> Mapping[str, float]:
+    found = getattr(Limits(), name, None)
+    return {"yellow": found.yellow, "red": found.red} if isinstance(found, Limit) else {}
+
+
+def _shown(symptom: Symptom, folder: Folder) -> Symptom:
+    """The symptom with a finer curve, where the metrics have one: a row of them is a step."""
+    if symptom.name not in _FINER:
+        return symptom
+    columns = folder.metrics()
+    names = [name for name in _FINER[symptom.name] if name in columns]
+    name = max(names, key=lambda name: _growth(columns[name]), default=None)
+    if name is None:
+        return symptom
+    rows = zip(columns["step"], columns[name], strict=True)
+    pairs = [(int(step), value) for step, value in rows if not math.isnan(value)]
+    curve = Curve(name, [step for step, _ in pairs], [value for _, value in pairs])
+    return Symptom(**vars(symptom) | {"curve": curve})
+
+
+_FINER = {
+    "finite": ("grad_norm/d", "grad_norm/g", "loss/d", "loss/g"),
+}
+"""Columns of the metrics that show a sign better than its own values; that which grew most."""
+
+
+def _growth(values: list[float]) -> float:
+    """The largest of a column, over its middle."""
+    sizes = sorted(abs(value) for value in values if math.isfinite(value))
+    if not sizes:
+        return 0.0
+    return sizes[-1] / max(sizes[len(sizes) // 2], 1e-30)
+
+
+def _passed(looks: Seen) -> list[str]:
+    """The signs that were on and are green again."""
+    told = []
+    for name in _names(looks):
+        series = _series(name, looks)
+        on = [step for step, sign in series if sign.light is not Light.GREEN]
+        if on and all(sign.light is Light.GREEN for _, sign in series[-CALM:]):
+            worst = max(sign.light for _, sign in series).word
+            many = f"{len(on)} looks" if len(on) > 1 else "one look"
+            told.append(f"{name} was on at {many} up to step {on[-1]:,}, {worst} at worst")
+    return told
+
+
+def _early(looks: Seen, symptoms: list[Symptom]) -> list[str]:
+    """Whether a run that is ill from the start still gets better: then it may only be young."""
+    ill = [one.name for one in symptoms if one.name in COLLAPSE and one.since == looks[0][0].step]
+    gaps = [look.measured["distance"] for look, _ in looks if "distance" in look.measured]
+    if ill and len(gaps) > 1 and gaps[-1] < (1 - BETTER) * min(gaps[:-1]):
+        fell = f"from {gaps[-2]:.3g} to {gaps[-1]:.3g} at the last look"
+        text = (
+            f"samples still come nearer to the data (energy distance {fell}): it may be too early"
+        )
+        return [f"{text} to tell, and more steps enough"]
+    return []
+
+
+def _late(folder: Folder) -> list[str]:
+    """Whether it was better before: classical networks get worse late."""
+    told: dict[str, list[tuple[int, float]]] = {}
+    for step, scores in folder.evaluations:
+        for name, figure in scores.figures.items():
+            if figure.better < 0:
+                told.setdefault(name, []).append((step, figure.value))
+    for name, rows in told.items():
+        (step, best), last = min(rows, key=lambda row: row[1]), rows[-1][1]
+        if best > 0 and last > WORSE * best:
+            was = f"{clean(name)} was {best:.4g} at step {step:,} and is {last:.4g} now"
+            return [f"{was}: best.safetensors has the better generator, patience=3 stops in time"]
+    return []
+
+
+def _blind(folder: Folder, looks: Seen, kept: bool) -> list[str]:
+    """What can't be told of this run, and what to type to have it told."""
+    told = []
+    if not looks:
+        told.append("nothing at all: there is not one row of metrics yet")
+    elif not kept:
+        told.append(
+            "diversity of samples, classes, D on held-out data: the run has no diagnosis.jsonl "
+            "(gan kept none when it was made, or diagnose.every=null), so only its gradients and "
+            "losses were read"
+        )
+    elif not any("overfit" in look.measured for look, _ in looks):
+        told.append(
+            "whether D overfits: there are no held-out data, D tells too little apart, or nobody "
+            "judges"
+        )
+    if folder.scores is None:
+        told.append(
+            "how good samples are: nothing was measured; gan evaluate does, or train with "
+            "metric=[frechet]"
+        )
+    return told

@@ -1,0 +1,1 @@
+"""The ranks that train one run together: the only place that speaks of torch.distributed."""

@@ -1,0 +1,173 @@
+"""Several processes from the command line: what they make, and what they say when they can't."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan_cli import container, launcher
+from gan_cli.cli import main
+from gan_cli.dataset.order import Part
+from gan_cli.dataset.source import opened
+from gan_cli.dataset.stream import Streamed
+from gan_cli.errors import UserMistake
+from gan_cli.launcher import first_node, slurm, torchrun
+from tests.conftest import ROOT
+from tests.ranks import spawn
+
+TINY = "model=mlp model.width=8 model.depth=1 hardware.threads=1 tensorboard=false steps=4".split()
+LOOKS = "checkpoint_every=2 sample_every=4 log_every=1 diagnose.every=2 metric=frechet".split()
+MEASURED = "extractor=raw evaluate_every=2 evaluate_n=64 dataset.split=train".split()
+
+
+def torchrun_2(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "gan_cli"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*command, "train", *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run of two ranks, and what they said."""
+    folder = tmp_path_factory.mktemp("two")
+    done = torchrun_2(*TINY, *LOOKS, *MEASURED, "run_dir=run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run", done.stdout
+
+
+@pytest.mark.training
+def test_one_of_two_ranks_writes(two):
+    run, said = two
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert rows[-1]["images"] == 4 * 64  # those of both
+    assert said.count("on 2 ranks, 32 samples of each batch on each") == 1
+    assert said.count("4 steps; Ctrl-C") == 1
+    assert json.loads((run / "status.json").read_text())["state"] == "done"
+    assert len((run / "evaluations.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.training
+def test_two_ranks_make_the_run_of_one_which_goes_on(two, tmp_path, monkeypatch):
+    """The metrics are those of one rank, to rounding; and one rank goes on where two stopped."""
+    run, _ = two
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *TINY, *LOOKS, *MEASURED, "run_dir=alone"]) == 0
+    for ours, theirs in zip(_rows(tmp_path / "alone"), _rows(run), strict=True):
+        assert ours.keys() == theirs.keys()
+        assert all(theirs[key] == pytest.approx(ours[key], abs=1e-5) for key in ours)
+    one, other = (container.read(at / "generator.safetensors") for at in (tmp_path / "alone", run))
+    for name, weight in one.tensors.items():
+        torch.testing.assert_close(other.tensors[name], weight, rtol=1e-4, atol=1e-6)
+    assert main(["train", f"resume={run}", "steps=6"]) == 0
+    assert [row["step"] for row in _rows(run)] == [1, 2, 3, 4, 5, 6]
+
+
+def _rows(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.training
+def test_what_goes_wrong_on_all_is_told_once(tmp_path):
+    done = torchrun_2(*TINY, "batch_size=65", cwd=tmp_path)
+    assert done.returncode != 0
+    told = "error: batch_size=65 can't be shared out among 2 ranks: 64 or 66"
+    assert done.stderr.count("error: ") == 1
+    assert told in done.stderr
+    assert not (tmp_path / "outputs").exists() or not list((tmp_path / "outputs").iterdir())
+
+
+class Told:
+    """Images that note which of them were read."""
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        self.read.append(index)
+        return torch.full((1, 2, 2), index, dtype=torch.uint8)
+
+
+def _streamed(_: object) -> tuple[list[int], list[float]]:
+    images = Told()
+    source = Streamed(images, torch.arange(12), 12, (1, 2, 2), tuple("abcdefghijkl"), "", workers=0)
+    feed = opened(source, 4, 0, torch.device("cpu"))
+    labels = [label for i in range(3) for label in feed(i).c.tolist()]
+    return images.read[:6], labels
+
+
+def test_each_rank_reads_its_own_images_and_no_other(tmp_path):
+    (read, labels), (others_read, others) = spawn(_streamed, None, 2, tmp_path)
+    assert (read, others_read) == (labels, others)
+    assert sorted(labels + others) == list(range(12))  # an epoch, each once
+
+
+def test_a_part_is_a_size():
+    part = Part.of(64, 1, 2)
+    assert (part, part.rank, part.ranks) == (64, 1, 2)
+
+
+ENVIRONMENT = {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1", "MASTER_PORT": "29500"}
+
+
+def _set(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
+    for name in ("MASTER_ADDR", "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RESTART_COUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_torchrun_says_who_is_who(monkeypatch):
+    _set(monkeypatch, ENVIRONMENT | {"MASTER_ADDR": "first"})
+    place = torchrun()
+    assert place is not None
+    assert (place.rank, place.size, place.local, place.host) == (3, 4, 1, "first")
+    _set(monkeypatch, {"RANK": "4"})
+    with pytest.raises(UserMistake, match="rank 4 is none of 4"):
+        torchrun()
+    _set(monkeypatch, {"RANK": ""})
+    with pytest.raises(UserMistake, match="started by torchrun or srun"):
+        torchrun()
+
+
+def test_srun_says_who_is_who(monkeypatch):
+    with pytest.raises(UserMistake, match="no SLURM_PROCID here"):
+        slurm()
+    told = {"SLURM_PROCID": "5", "SLURM_LOCALID": "1", "SLURM_NTASKS": "8", "SLURM_JOB_ID": "123"}
+    _set(monkeypatch, told | {"SLURM_JOB_NODELIST": "node[003-010,12],other"})
+    place = slurm()
+    assert place is not None
+    assert (place.rank, place.size, place.local) == (5, 8, 1)
+    assert (place.host, place.port) == ("node003", 20123)
+    _set(monkeypatch, {"SLURM_NTASKS": "1", "SLURM_PROCID": "0"})
+    assert slurm() is None
+
+
+@pytest.mark.parametrize(
+    ("nodes", "first"), [("a", "a"), ("a,b", "a"), ("n[07-09]", "n07"), ("gpu-[1,3],x", "gpu-1")]
+)
+def test_the_first_node(nodes, first):
+    assert first_node(nodes) == first
+
+
+def test_only_training_is_for_several(monkeypatch, capsys):
+    _set(monkeypatch, {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_PORT": "1"})
+    assert launcher.several()
+    assert main(["sample", "--ckpt", "x"]) == 2
+    assert "gan sample is for one process" in capsys.readouterr().err
+    assert main(["train", "-m", "seed=0,1"]) == 2
+    assert "every rank would run every job" in capsys.readouterr().err
