@@ -328,9 +328,9 @@ def _settings(command: str) -> dict[str, str]:
 def _figure(name: str, told: dict[str, Any]) -> str:
     """The number that a failure is judged by."""
     own = {"modes": "modes", "divergence": "w1", "frechet": "frechet"}
-    late = [look["overfit"] for look in told["looks"][-3:] if "overfit" in look]
-    if name == "overfit" and late:
-        return f"{sum(late) / len(late):.2f}"
+    if name in UNMEASURED:
+        late = [look["overfit"] for look in told["looks"][-3:] if "overfit" in look]
+        return f"{sum(late) / len(late):.2f}" if late else "too small to tell"
     found = told["figures"].get(own.get(name, ""), told["figures"].get("energy distance"))
     return told["state"] if found is None else f"{found:.3g}"
 

@@ -28,7 +28,7 @@ from gan_cli.doctor.history import WORST
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.record import Record, flat
 from gan_cli.study.folder import Folder
-from tests.conftest import CONF, entries
+from tests.conftest import CONF, ROOT, entries
 from tests.games import composed
 
 DIGITS = ("dataset=digits", "model=mlp")
@@ -324,3 +324,30 @@ def test_it_knows_which_data_are_images():
         module = text.partition("_target_: ")[2].split()[0].split(".")[-2]
         assert (module in IMAGES) != ("mlp_toy" in text or "dirac" in text), name
     assert set(SHAPES) < IMAGES
+
+
+STUDY = json.loads((ROOT / "benchmarks" / "results" / "diagnosis.json").read_text())
+
+
+def lights(kept: dict[str, Any]) -> dict[str, Light]:
+    """The worst light of each sign at the looks of a run of the study, under today's limits."""
+    looks = [Look(int(one.pop("step")), one) for one in map(dict, kept["looks"])]
+    worst: dict[str, Light] = {}
+    for signs in replay(looks):
+        for name, sign in signs.items():
+            worst[name] = max(worst.get(name, Light.GREEN), sign.light)
+    return worst
+
+
+@pytest.mark.parametrize("name", STUDY["healthy"])
+def test_no_light_of_a_healthy_run_is_red(name):
+    assert max(lights(STUDY["healthy"][name]).values()) < Light.RED
+
+
+@pytest.mark.parametrize("name", sorted(STUDY["failures"].keys() - {"clipped"}))
+def test_a_provoked_failure_is_seen_as_what_it_is(name):
+    """All but one: weights that are clipped too hard show in none of what is measured."""
+    one = STUDY["failures"][name]
+    found = lights(one["told"])
+    seen = max(found.get(sign, Light.GREEN) for sign in one["expected"])
+    assert seen is (Light.YELLOW if name in ("fast-d", "overfitting") else Light.RED)

@@ -75,6 +75,13 @@ class Case:
         return self.number("optimizer.d_lr", self.lr)
 
     @property
+    def images(self) -> float:
+        """How many images D learns from in the whole run, as far as the settings say."""
+        told = self.number("images", 0.0)
+        each = self.number("batch_size", 0.0) * self.number("n_critic", 1.0)
+        return told or each * self.number("steps", 0.0)
+
+    @property
     def judged(self) -> bool:
         """Whether it is a game of G against D."""
         return self.entry("method") in ("adversarial", "")

@@ -6,6 +6,9 @@ from gan_cli.doctor import Remedy
 from gan_cli.doctor.case import Case
 from gan_cli.doctor.pace import spelled
 
+PATIENT = 1e6
+"""Images that a run learns from, from which ADA has the time to find its strength."""
+
 SATURATING = frozenset({"minimax"})
 """Losses whose G has no slope where D is sure of its fakes."""
 
@@ -107,7 +110,7 @@ def augmented(case: Case) -> Remedy | None:
     """D sees images turned, moved and coloured, the more the more it overfits."""
     if case.points or not case.judged or case.entry("augment") not in ("none", "instance_noise"):
         return None
-    name = "diffaugment" if case.linear else "ada"
+    name = "diffaugment" if case.linear or case.images < PATIENT else "ada"
     source = {
         "ada": "Karras et al. 2020, arXiv 2006.06676, section 3",
         "diffaugment": "Zhao et al. 2020, arXiv 2006.10738, section 3.3",
