@@ -68,7 +68,7 @@ class Limits:
     overpowering: Limit = Limit(4, 8)
     overfitting: Limit = Limit(0.5, 0.8)
     gradients: Limit = Limit(10.0, 100.0)
-    weights: Limit = Limit(3.0, 10.0)
+    weights: Limit = Limit(6.0, 20.0)
     sure: float = 0.98
     progress: float = 0.1
     near: float = 0.05
