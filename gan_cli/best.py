@@ -125,10 +125,10 @@ class Best:
                 others += 1
             else:
                 self.found.append((found["step"], one.value if one else None))
-        if self.found and not self._is_kept():
-            self.found = []
+        if self.found and not self._keep_those_that_count():
             console.say(
-                f"best.safetensors was not chosen by {self.figure}: what is best counts anew"
+                f"best.safetensors is gone or was not chosen by {self.figure}: what is best counts "
+                "anew"
             )
         if others:
             console.say(
@@ -192,13 +192,27 @@ class Best:
             told = [name for name in preferred(metrics) if name in scores.figures]
             self.figure = next(iter(told), self.figure)
 
-    def _is_kept(self) -> bool:
-        """Whether the checkpoint that was kept as the best was chosen by the same figure."""
+    def _keep_those_that_count(self) -> bool:
+        """Whether the checkpoint that was kept as the best was chosen by the same figure.
+
+        Of what was found before it, nothing as good counts: it was kept no more, when the run went
+        back. Without such a checkpoint nothing counts.
+        """
         try:
-            said = container.read(self.path.with_name("best.safetensors")).meta.get("best")
-        except BadFile:
+            meta = container.read(self.path.with_name("best.safetensors")).meta
+            figure, value = meta["best"]["figure"], float(meta["best"]["value"])
+            at = int(meta["step"])
+        except (BadFile, KeyError, TypeError, ValueError):
+            figure, value, at = None, 0.0, 0
+        if figure != self.figure:
+            self.found = []
             return False
-        return isinstance(said, dict) and said.get("figure") == self.figure
+        self.found = [
+            (step, found)
+            for step, found in self.found
+            if found is None or step >= at or self.better * found < self.better * value
+        ]
+        return True
 
     def _beats(self, value: float) -> bool:
         return self.best is None or self.better * value > self.better * self.best[1]

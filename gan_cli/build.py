@@ -172,9 +172,9 @@ _DUTIES = {
 
 
 _ADVICE = {
-    "relative": "relative: ClassVar[bool] = False, unless g reads real",
-    "every": "every: int = 1, the number of D's updates from one payment to the next",
-    "refuses": "def refuses(self, D): return None, unless there is a D it can't be right for",
+    "relative": "write `relative: ClassVar[bool] = False` in the class, unless g reads real",
+    "every": "write `every: int = 1` in the class, D's updates from one payment to the next",
+    "refuses": "write `def refuses(self, D): return None`, unless some D is wrong for it",
 }
 """What to write in a component that lacks something."""
 

@@ -34,8 +34,8 @@ FIRST = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command, and return its exit code.
 
-    0 done, 1 a job failed, 2 the user's mistake, 4 a bad file, 5 numerical failure, 6 the disk, 7 given up by its policy,
-    130 and 143 stopped by a signal, 141 nobody reads the output any more.
+    0 done, 1 a job failed, 2 the user's mistake, 4 a bad file, 5 numerical failure, 6 the disk,
+    7 given up by its policy, 130 and 143 stopped by a signal, 141 nobody reads the output any more.
     """
     # Threads that wait by spinning starve each other as soon as anything else runs on the machine:
     # measured, up to ten times slower. It is read when torch is loaded.

@@ -13,8 +13,7 @@ from gan_cli.study.paired import Difference, Spread
 from gan_cli.study.reach import Reach
 from gan_cli.study.result import Result
 from gan_cli.study.settings import spelled
-from gan_cli.study.where import number
-from gan_cli.written import Cell
+from gan_cli.written import Cell, setting
 
 Columns = list[tuple[str, Sequence[Cell]]]
 """Headers, each with the cells below it."""
@@ -104,7 +103,7 @@ def each_run(board: Board, by: str, backwards: bool, full: bool) -> Sheet:
     columns: Columns = []
     for key in board.columns:
         known = [spelled(r.settings[key]) if key in r.settings else None for r in results]
-        columns.append((key, [_typed(text) for text in known]))
+        columns.append((key, [setting(text) for text in known]))
     columns.append(("seed", [r.seed if r.settings else None for r in results]))
     keep = len(columns) + bool(board.figures)
     for figure in board.figures:
@@ -154,17 +153,9 @@ def _settings(board: Board) -> Columns:
     if not board.columns:
         return [(ALIKE, ["the same" for _ in board.groups])]
     return [
-        (key, [_typed(group.key[at]) for group in board.groups])
+        (key, [setting(group.key[at]) for group in board.groups])
         for at, key in enumerate(board.columns)
     ]
-
-
-def _typed(text: str | None) -> Cell:
-    """A setting as a number, if that is one."""
-    found = number(text)
-    if found is None or not math.isfinite(found) or str(found) != text:
-        return text or None
-    return found
 
 
 def _means(figure: Figure, board: Board) -> tuple[str, Sequence[Cell]]:

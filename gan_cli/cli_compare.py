@@ -28,20 +28,17 @@ EXAMPLES = """examples:
   gan compare outputs --curves curves.png --grids samples.png
 """
 
-KINDS = {"table": "text"} | {form: form for form in written.FORMS if form != written.FORMS[0]}
-"""What `--format` takes, and the form that it is."""
-
 ENDS = {".txt": "table", ".csv": "csv", ".md": "markdown", ".tex": "latex", ".html": "html"}
 """What a file's name says about its form."""
 
 
 def main(argv: list[str]) -> int:
     """Run `gan compare` with these arguments. Raises GanError."""
-    parser = _parser()
+    asks = parser()
     if argv[:1] in (["--help"], ["-h"]):
-        sys.stdout.write(parser.format_help())
+        sys.stdout.write(asks.format_help())
         return 0
-    given = parser.parse_intermixed_args(argv)
+    given = asks.parse_intermixed_args(argv)
     form = _form(given)
     results = _filtered(_results(given), given)
     compared = compare(results, given)
@@ -66,10 +63,11 @@ def _pictures(made: Board, given: argparse.Namespace) -> list[str]:
     return said
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What can be typed."""
     words = "A leaderboard of runs: mean ± deviation over seeds, and differences between groups."
-    parser = Parser("gan compare", words, EXAMPLES, as_is=True)
-    add = parser.add_argument
+    made = Parser("gan compare", words, EXAMPLES, as_is=True)
+    add = made.add_argument
     add("outputs", nargs="*", metavar="OUTPUTS", help="runs, sweeps, directories (outputs)")
 
     def conditions(flag: str, word: str, words: str) -> None:
@@ -90,13 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--sort", metavar="WHAT", help="a figure, a setting, step or name (the first figure)")
     add("--reverse", action="store_true", help="the other way round")
     add("--runs", action="store_true", help="a row for each run, not for each group")
-    add("--format", choices=KINDS, help="how it is written (table)")
+    add("--format", choices=written.KINDS, help="how it is written (table)")
     add("--out", type=Path, metavar="FILE", help="where it is written (the terminal)")
     add("--curves", type=_png, metavar="FILE.png", help="the curves of the figures, overlaid")
     add("--over", choices=OVER, default=STEP, help="what curves go along")
     add("--grids", type=_png, metavar="FILE.png", help="samples of the same noise, side by side")
-    add_device(parser)
-    return parser
+    add_device(made)
+    return made
 
 
 def _names(text: str) -> list[str]:
@@ -119,11 +117,11 @@ def _png(text: str) -> Path:
 def _form(given: argparse.Namespace) -> str:
     """The form of the table: as asked, or as the name of its file has it."""
     if given.format or given.out is None:
-        return KINDS[given.format or "table"]
+        return written.KINDS[given.format or "table"]
     end = given.out.suffix.lower()
     if end not in ENDS:
         raise UserMistake(f"--out {clean(given.out)}: a name that ends in {', '.join(ENDS)}")
-    return KINDS[ENDS[end]]
+    return written.KINDS[ENDS[end]]
 
 
 def _results(given: argparse.Namespace) -> list[Result]:
@@ -198,8 +196,9 @@ def _reference(made: Board, against: list[str], settings: set[str]) -> Group | N
         return next(iter([*several, *(group for group, _ in counts)]), None)
     found = [g for g in made.groups if all(c.holds(g.results[0].settings) for c in conditions)]
     if len(found) != 1:
-        told = f"{len(found)} groups have" if found else "no group has"
-        raise UserMistake(f"--against {clean(' '.join(against))}: {told} that; it takes one")
+        told = f"{len(found)} groups are so" if found else "no group is so"
+        names = clean(", ".join(group.called(made.columns) for group in found or made.groups), 400)
+        raise UserMistake(f"--against {clean(' '.join(against))}: {told}; name one of {names}")
     return found[0]
 
 

@@ -6,6 +6,8 @@ import contextlib
 import io
 import os
 import sys
+from argparse import SUPPRESS, ArgumentParser
+from importlib import import_module
 from pathlib import Path
 
 from gan_cli.cli import VERBS
@@ -98,7 +100,13 @@ def candidates(line: str) -> list[str]:
 
 def _after(verb: str, words: list[str]) -> list[str]:
     """What there is after a verb."""
-    if verb in ("train", "tune", "explain", "check"):
+    if verb in PARSERS and (words[-1].startswith("-") or words[-2].startswith("-")):
+        found = import_module(PARSERS[verb]).parser()
+        if (options := _options(found, words[2:])) or words[-1].startswith("-"):
+            return options
+    if verb == "tune":  # without its own options
+        return _settings([*(word for word in words[2:-1] if "=" in word), words[-1]])
+    if verb in ("train", "explain", "check"):
         return _settings(words[2:])
     if verb == "data" and len(words) > 3:
         return _settings(words[3:])
@@ -107,7 +115,7 @@ def _after(verb: str, words: list[str]) -> list[str]:
 
         return [*experiments(), ALL]
     if verb == "sample" or words[-2] == CKPT:
-        return _options(words[2:])
+        return _sampling(words[2:])
     if verb == "list":
         from gan_cli.cli_entry import Shelf
 
@@ -117,20 +125,26 @@ def _after(verb: str, words: list[str]) -> list[str]:
     return _AFTER.get(verb, [])
 
 
+PARSERS = {verb: VERBS[verb][0] for verb in ("tune", "list", "compare", "report")}
+"""Modules whose `parser` knows the options of a verb."""
+
 _AFTER = {"completion": [*SCRIPTS], "help": [*VERBS], "data": ["check", "preview"]}
 
 
 CKPT = "--ckpt"
 
 
-def _options(words: list[str]) -> list[str]:
-    """What `gan sample` takes: the values of an option, and options that aren't there yet."""
+def _sampling(words: list[str]) -> list[str]:
+    """What `gan sample` takes."""
     from gan_cli.sample_options import parser
 
-    *before, word = words
-    if before[-1:] == [CKPT]:
-        return _runs(word, "")
-    actions = parser()._actions
+    return _runs(words[-1], "") if words[-2:-1] == [CKPT] else _options(parser(), words)
+
+
+def _options(parser: ArgumentParser, words: list[str]) -> list[str]:
+    """The values of an option, and options that aren't there yet."""
+    *before, _ = words
+    actions = [action for action in parser._actions if action.help != SUPPRESS]
     asked = next((action for action in actions if action.option_strings[-1:] == before[-1:]), None)
     if asked is not None and asked.nargs is None:
         return [str(choice) for choice in asked.choices or ()]
@@ -147,17 +161,19 @@ def _settings(words: list[str]) -> list[str]:
     from hydra._internal.utils import get_args_parser
 
     from gan_cli.cli_compose import Composer, Sources
+    from gan_cli.cli_train import DRY_RUN
 
     *before, word = words
     if word.startswith("-"):
         flags = [flag for action in get_args_parser()._actions for flag in action.option_strings]
         hidden = ("--experimental-rerun", "--shell-completion")
-        return [flag for flag in flags if flag.startswith("--") and flag not in hidden]
+        return [DRY_RUN, *(f for f in flags if f.startswith("--") and f not in hidden)]
     if word.startswith("resume="):
         return _runs(word.partition("=")[2], "resume=")
+    before = [text for text in before if text != DRY_RUN]
     args, _ = get_args_parser().parse_known_args(before)
     composer = Composer(Sources(args.config_dir, args.config_name), before)
-    found = BashCompletion(composer.loader)._query(composer.name, " ".join(words))
+    found = BashCompletion(composer.loader)._query(composer.name, " ".join([*before, word]))
     return [*found, "resume="]
 
 

@@ -90,7 +90,7 @@ def _advice(record: Record, found: Findings) -> list[Advice]:
 
 def _text(folder: Folder, found: Findings, advice: list[Advice]) -> None:
     page = Page.make()
-    page.title(str(folder.path), folder.status.state)
+    _title(page, str(folder.path), folder.status.state)
     page.text(found.story)
     for symptom in found.symptoms:
         _symptom(page, symptom)
@@ -108,13 +108,21 @@ def _text(folder: Folder, found: Findings, advice: list[Advice]) -> None:
     page.show()
 
 
+def _title(page: Page, name: str, state: str) -> None:
+    """The run and its state: beside it, or on a line of its own where the name is long."""
+    beside = len(name) + 2 + len(state) <= page.width
+    page.title(name, state if beside else "")
+    if not beside:
+        page.lines.append(page.paint(f"{state:>{page.width}}", DIM))
+
+
 def _symptom(page: Page, symptom: Symptom) -> None:
     colour = COLOURS[symptom.light]
     since = f"on since step {symptom.since:,}" if symptom.since else "on from the start"
     head = f"{page.paint('●', colour)} {page.paint(symptom.name, BOLD, colour)}"
     page.lines += ["", f"  {head}  {page.paint(f'{symptom.light.word}, {since}', DIM)}"]
-    text = f"at step {symptom.step:,} {symptom.words}"
-    page.lines += [f"    {line}" for line in page.words(text[0].upper() + text[1:], 4)]
+    text = f"At step {symptom.step:,}: {symptom.words}"
+    page.lines += [f"    {line}" for line in page.words(text, 4)]
     if symptom.curve is not None and len(symptom.curve.steps) > 1:
         page.lines += [f"    {line}" for line in chart.chart(symptom.curve, page.width - 4)]
 

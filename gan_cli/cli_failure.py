@@ -25,7 +25,7 @@ def report(error: BaseException, debug: bool | None = None) -> int:
     A GanError is told in its own words. Anything else is a bug: its traceback is shown, unless
     the run directory has it (then a note on the error says where).
     """
-    if several() and not is_teller(error):
+    if not is_teller(error):
         return getattr(error, "exit_code", 1)
     if isinstance(error, BrokenPipeError):
         # nobody reads on; Python would complain once more when it flushes at exit
@@ -46,6 +46,8 @@ def report(error: BaseException, debug: bool | None = None) -> int:
 
 def is_teller(error: BaseException) -> bool:
     """Whether it is for this one of several processes to tell the error, which all may have met."""
+    if not several() and "gan_cli.dist" not in sys.modules:
+        return True
     from gan_cli import dist  # imports torch
 
     return dist.first(error)

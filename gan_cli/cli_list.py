@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gan_cli import written
 from gan_cli.errors import UserMistake
 from gan_cli.options import Parser, add_config_dir, whole
+from gan_cli.run import CONTROL, key_of
 from gan_cli.status import STATES
 from gan_cli.strict import clean
 from gan_cli.study.folder import Folder, find
 from gan_cli.study.leaderboard import usual
-from gan_cli.study.result import UNREADABLE, read
+from gan_cli.study.reasons import reasons
+from gan_cli.study.result import UNWELL, read
 from gan_cli.study.sweeps import Sweep, sweeps
 from gan_cli.study.where import unknown
 
@@ -37,25 +39,22 @@ FIGURES = 2
 SWEEPS = 10
 """Sweeps that are shown, at most."""
 
-SHARED = "… in a name is what all of these share"
+REASONS = 5
+"""Reasons that are told below the table, at most."""
 
-UNWELL = ("failed", "collapsed", UNREADABLE)
-"""States whose reason is told."""
-
-KINDS = {"table": "text"} | {form: form for form in written.FORMS if form != written.FORMS[0]}
-"""What `--format` takes, and the form that it is."""
+SHARED = "runs by what all of these don't share; --format csv has their directories"
 
 GUIDE = "gan train makes a run; gan list losses (or models, datasets, …) lists what there is to try"
 
 
 def main(argv: list[str]) -> int:
     """Run `gan list` with these arguments. Raises GanError."""
-    parser = _parser()
+    asks = parser()
     if argv[:1] in (["--help"], ["-h"]):
-        sys.stdout.write(parser.format_help())
+        sys.stdout.write(asks.format_help())
         return 0
-    given = parser.parse_args(argv)
-    given.form = KINDS[given.format]
+    given = asks.parse_args(argv)
+    given.form = written.KINDS[given.format]
     groups = [group for word in given.words if (group := _group(word, given.config_dir))]
     if groups and len(groups) == len(given.words):
         _entries(groups, given)
@@ -66,18 +65,19 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What can be typed."""
     words = "The runs there are, newest first, or the entries of a group."
-    parser = Parser("gan list", words, EXAMPLES, as_is=True)
-    add = parser.add_argument
+    made = Parser("gan list", words, EXAMPLES, as_is=True)
+    add = made.add_argument
     add("words", nargs="*", metavar="WHAT", help="groups, or directories of runs (outputs)")
     add("--state", type=_states, default=(), help=f"only runs that are {', '.join(STATES)}")
     add("--sort", choices=SORTS, default="age", help="the order of the runs (age)")
     add("--reverse", action="store_true", help="the other way round")
     add("--most", type=whole(1), metavar="N", help=f"runs that are shown ({MOST} on a terminal)")
-    add("--format", choices=KINDS, default="table", help="how it is written (table)")
-    add_config_dir(parser)
-    return parser
+    add("--format", choices=written.KINDS, default="table", help="how it is written (table)")
+    add_config_dir(made)
+    return made
 
 
 def _states(text: str) -> tuple[str, ...]:
@@ -138,6 +138,7 @@ class Seen:
     figures: str
     age: float
     reason: str
+    typed: tuple[str, ...] = ()
 
 
 SORTS: dict[str, Callable[[Seen], tuple[float | str, ...]]] = {
@@ -164,16 +165,19 @@ def _runs(given: argparse.Namespace) -> None:
     every = [_seen(folder, places) for folder in folders]
     shown = [one for one in every if not given.state or one.state in given.state]
     shown.sort(key=SORTS[given.sort], reverse=given.reverse)
-    width = written.terminal()
-    most = given.most or (MOST if width is not None and given.form == "text" else len(shown))
+    width = written.terminal() if given.form == written.FORMS[0] else None
+    most = given.most or (len(shown) if width is None else MOST)
     names = [one.name for one in shown[:most]]
     notes = [*_told(sweeps(places)), _counted(every, shown, most)]
-    if width is not None and given.form == "text" and max(map(len, names), default=0) > width // 2:
-        names = unlike(names)
-        notes += [SHARED] if any("…" in name for name in names) else []
-    rows = [_row(one, name) for one, name in zip(shown, names, strict=False)]
     headers = ["run", "state", "step", "figures", "age", "reason"]
-    if not any(row[-1] for row in rows):
+    if width is not None:  # there is no room for reasons beside the rest
+        if max(map(len, names), default=0) > width // 2:
+            names = unlike(shown[:most])
+            notes.append(SHARED)
+        about = ((one.state, name, one.reason) for one, name in zip(shown, names, strict=False))
+        notes += reasons((one for one in about if one[-1]), REASONS)[0]
+    rows = [_row(one, name) for one, name in zip(shown, names, strict=False)]
+    if width is not None or not any(row[-1] for row in rows):
         headers, rows = headers[:-1], [row[:-1] for row in rows]
     written.show(written.write(headers, rows, given.form, width, notes))
 
@@ -181,11 +185,22 @@ def _runs(given: argparse.Namespace) -> None:
 def _seen(folder: Folder, places: list[Path]) -> Seen:
     """What there is to tell of a run in a line."""
     result = read(folder)
-    names = usual([result])[:FIGURES]
-    figures = ", ".join(f"{name} {written.number(result.figures[name].value)}" for name in names)
+    names = usual([result])
+    told = [name for name in names if result.figures[name].better] or names
+    figures = ", ".join(
+        f"{name} {written.number(result.figures[name].value)}" for name in told[:FIGURES]
+    )
     name = _below(folder.path, places)
     reason = result.reason if result.state in UNWELL else ""
-    return Seen(name, result.state, result.step, result.steps, figures, folder.age, reason)
+    return Seen(
+        *(name, result.state, result.step, result.steps, figures, folder.age, reason),
+        typed=_typed(folder) if result.settings else (),
+    )
+
+
+def _typed(folder: Folder) -> tuple[str, ...]:
+    """What was typed for a run, but for where it is."""
+    return tuple(text for text in folder.record.overrides if key_of(text) not in CONTROL)
 
 
 def _below(path: Path, places: list[Path]) -> str:
@@ -195,18 +210,15 @@ def _below(path: Path, places: list[Path]) -> str:
     return str(path)
 
 
-def unlike(names: list[str]) -> list[str]:
-    """Names of runs with … for the settings that all of them share."""
-    if len(names) < 2:
-        return names
-    shared = set.intersection(*({*name.split("+")} for name in names))
-    told = []
-    for name in names:
-        marked = ["…" if part in shared else part for part in name.split("+")]
-        kept = [part for part, before in zip(marked, ["", *marked], strict=False)
-                if part != "…" or before != "…"]  # fmt: skip
-        told.append("+".join(kept))
-    return told
+def unlike(runs: Sequence[Seen]) -> list[str]:
+    """Runs by what was typed for them and not for all, where that tells them apart."""
+    shared = set.intersection(*({*one.typed} for one in runs))
+    told = [" ".join(text for text in one.typed if text not in shared) for one in runs]
+    alike = Counter(told)
+    return [
+        text if text and alike[text] == 1 else one.name
+        for text, one in zip(told, runs, strict=True)
+    ]
 
 
 def _row(one: Seen, name: str) -> list[written.Cell]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from gan_cli.plot.overlaid import Trace, clouds, overlaid, shortened
 from gan_cli.sampler import Sampler
 from gan_cli.strict import clean
 from gan_cli.study.averaged import Course, averaged, finite
+from gan_cli.study.brief import brief
 from gan_cli.study.folder import Folder
 from gan_cli.study.leaderboard import Board, Group
 from gan_cli.study.reach import along
@@ -45,8 +46,8 @@ def curves(board: Board, path: Path, over: str, names: Sequence[str]) -> list[st
     UserMistake where no run measured them more than once.
     """
     shown = list(names[:PANELS]) or [figure.name for figure in board.figures[:1]]
-    groups = board.groups[:MOST]
-    panels = {name: _traces(groups, board, name, over) for name in shown}
+    groups = _named(board)
+    panels = {name: _traces(groups, name, over) for name in shown}
     panels = {name: traces for name, traces in panels.items() if traces}
     if not panels:
         told = ", ".join(shown) or "a figure"
@@ -55,30 +56,35 @@ def curves(board: Board, path: Path, over: str, names: Sequence[str]) -> list[st
             "--figures loss/g, or train with metric=frechet"
         )
     said = "thin lines are runs, thick ones their mean, bands one deviation over seeds"
-    picture = overlaid(panels, over, _title(board, groups), said)
+    picture = overlaid(panels, over, _title(board, groups.values()), said)
     _keep(picture, path)
     drawn = max(map(len, panels.values()))
     missing = [f"no course of {clean(name)} over {over}" for name in shown if name not in panels]
     return [*missing, f"{clean(path)}: curves of {drawn} of {len(board.groups)} groups"]
 
 
-def _title(board: Board, groups: Sequence[Group]) -> str:
+def _named(board: Board) -> dict[str, Group]:
+    """The groups of a picture, by what tells them apart."""
+    groups = board.groups[:MOST]
+    return dict(zip(map(clean, brief(groups, board.columns)), groups, strict=True))
+
+
+def _title(board: Board, groups: Collection[Group]) -> str:
     runs = sum(len(group.results) for group in groups)
     few = "" if len(groups) == len(board.groups) else f", the first of {len(board.groups)}"
     return f"{runs} runs in {len(groups)} groups{few}"
 
 
-def _traces(groups: Sequence[Group], board: Board, name: str, over: str) -> list[Trace]:
+def _traces(groups: Mapping[str, Group], name: str, over: str) -> list[Trace]:
+    """A figure of these groups, by their names, of those whose runs have a course of it."""
     found = []
-    for group in groups:
+    for called, group in groups.items():
         courses = [_course(result.folder, name, over) for result in group.results]
         known = [one for one in map(finite, courses) if len(one.at) > 1]
         if known:
             mean = averaged(known)
             lines = [(one.at, one.values) for one in known]
-            found.append(
-                Trace(clean(group.called(board.columns)), lines, mean.at, mean.mean, mean.deviation)
-            )
+            found.append(Trace(called, lines, mean.at, mean.mean, mean.deviation))
     return found
 
 
@@ -96,10 +102,10 @@ def grids(board: Board, path: Path, device: str) -> list[str]:
 
     The run is the first of its group whose generator can be read. UserMistake where none can.
     """
-    groups, where, notes = board.groups[:MOST], pick_device(device), []
+    groups, where, notes = _named(board), pick_device(device), list[str]()
     drawn: dict[str, Drawn] = {}
-    for group in groups:
-        name, said = clean(group.called(board.columns)), ""
+    for name, group in groups.items():
+        said = ""
         for result in group.results[:TRIED]:
             try:
                 drawn[name] = _draw(result.folder, where)

@@ -6,17 +6,18 @@ from collections import Counter
 from pathlib import Path
 
 from gan_cli.cli_board import called
+from gan_cli.report.words import many
 from gan_cli.status import STATES
-from gan_cli.strict import clean
 from gan_cli.study.leaderboard import Board, Group
-from gan_cli.study.result import UNREADABLE
+from gan_cli.study.reasons import reasons
+from gan_cli.study.result import UNREADABLE, UNWELL
 from gan_cli.study.sweeps import sweeps
 
 NAMED = 6
 """Figures that are named in a line, at most."""
 
 TOLD = 3
-"""Runs that are named where something is the matter with them, at most."""
+"""Reasons, and other ways to measure, that are told, at most."""
 
 
 def about(made: Board, reference: Group | None, alone: bool) -> list[str]:
@@ -24,8 +25,8 @@ def about(made: Board, reference: Group | None, alone: bool) -> list[str]:
     results = [*made.results, *made.unreadable]
     states = Counter(result.state for result in results)
     counted = [f"{states[state]} {state}" for state in (*STATES, UNREADABLE) if states[state]]
-    many = [count(len(results), "run"), count(len(made.groups), "group")]
-    notes = [f"{' in '.join(many)}: {', '.join(counted)}"]
+    counts = [many(len(results), "run"), many(len(made.groups), "group")]
+    notes = [f"{' in '.join(counts)}: {', '.join(counted)}"]
     ways = {"more": 1, "less": -1}
     known = {way: [f.name for f in made.figures if f.better == ways[way]] for way in ways}
     told = [f"{way} of {_listed(names)}" for way, names in known.items() if names]
@@ -38,18 +39,13 @@ def about(made: Board, reference: Group | None, alone: bool) -> list[str]:
         )
     notes += _otherwise(made)
     if made.twice:
-        notes.append(f"{count(made.twice, 'run')} of a seed that another has trained for longer")
+        notes.append(f"{many(made.twice, 'run')} of a seed that another has trained for longer")
     short = [result for result in made.results if result.figures and result.step < result.steps]
     if short:
-        notes.append(
-            f"{count(len(short), 'run')} short of the end: --at STEP takes all at one step"
-        )
-    unwell = [r for r in results if r.reason and r.state in ("failed", "collapsed", UNREADABLE)]
-    notes += [
-        f"{r.state}: {clean(called(made, r), 80)}: {clean(r.reason, 160)}" for r in unwell[:TOLD]
-    ]
-    if len(unwell) > TOLD:
-        notes.append(f"and {len(unwell) - TOLD} more: --runs has the reasons")
+        notes.append(f"{many(len(short), 'run')} short of the end: --at STEP takes all at one step")
+    unwell = [r for r in results if r.reason and r.state in UNWELL]
+    lines, left = reasons(((r.state, called(made, r), r.reason) for r in unwell), TOLD)
+    notes += [*lines, *([f"and {left} more: --runs has the reasons"] if left else [])]
     return [note for note in notes if note]
 
 
@@ -61,7 +57,7 @@ def _otherwise(made: Board) -> list[str]:
             ways.setdefault(flag, []).append(figure.name)
     order = sorted(ways, key=lambda flag: (-flag[1], flag))
     lines = [
-        f"not compared, as {count(runs, 'run')} measured otherwise ({said}): "
+        f"not compared, as {many(runs, 'run')} measured otherwise ({said}): "
         f"{_listed(ways[said, runs])}"
         for said, runs in order[:TOLD]
     ]
@@ -80,10 +76,6 @@ def runless(paths: list[Path]) -> list[str]:
     states = Counter(job.state for job in jobs)
     counted = [f"{states[state]} {state}" for state in STATES if states[state]]
     notes = [f"jobs without a run: {', '.join(counted)}"] if jobs else []
-    failed = [job for job in jobs if job.reason][:TOLD]
-    return notes + [f"{job.state}: {clean(job.name)}: {clean(job.reason)}" for job in failed]
-
-
-def count(n: int, what: str) -> str:
-    """So many of them."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+    return (
+        notes + reasons(((job.state, job.name, job.reason) for job in jobs if job.reason), TOLD)[0]
+    )

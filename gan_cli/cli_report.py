@@ -28,7 +28,7 @@ examples:
 
 def main(argv: list[str]) -> int:
     """Write the page, and say where it is. Raises GanError."""
-    asked = _parser().parse_args(argv)
+    asked = parser().parse_args(argv)
     if asked.path is None:
         raise UserMistake(f"a report of what? gan report {suggestion()}")
     out = _out(asked.out, asked.path)
@@ -44,7 +44,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What can be typed."""
     words = (
         "One page of HTML, all in one file: samples over time, curves, figures, diagnosis and "
         "settings of a run; leaderboard, differences and every run of a sweep, or of a directory "
@@ -73,6 +74,8 @@ def _out(out: Path | None, path: Path) -> Path:
         return path / PAGE
     if out.is_dir():
         raise UserMistake(f"--out {clean(out)} is a directory; --out {clean(out / PAGE)}")
+    if out.suffix not in (".html", ".htm"):
+        raise UserMistake(f"--out {clean(out)}: a page is HTML; --out {clean(out)}.html")
     if not out.parent.is_dir():
         raise UserMistake(f"--out {clean(out)}: there is no directory {clean(out.parent)}")
     return out

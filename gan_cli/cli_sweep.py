@@ -18,13 +18,14 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from omegaconf import open_dict
 
-from gan_cli import cli_failure, cli_sweep_plan, cli_sweep_queue
+from gan_cli import cli_sweep_plan, cli_sweep_queue
 from gan_cli.cli_compose import FAILURES, Composer, in_words, quote, words
-from gan_cli.cli_sweep_job import StopSweep, Task, figures
+from gan_cli.cli_sweep_job import StopSweep, Task, Worker, figures
 from gan_cli.cli_sweep_plan import Plan
-from gan_cli.cli_sweep_show import Display, counted, header, more, put, table
+from gan_cli.cli_sweep_show import Display, counted, header, live, more, put, table
 from gan_cli.errors import GanError, Stopped
 from gan_cli.record import now
+from gan_cli.report.words import many
 from gan_cli.strict import clean
 from gan_cli.study.ledger import ENDED, PENDING, Job, Ledger
 
@@ -51,10 +52,8 @@ def run(composer: Composer, overrides: list[str], argv: list[str], dry: bool) ->
     finally:
         ledger = Ledger.read(plan.directory)
         put(sys.stdout, f"\n{table(ledger)}\n{more(ledger)}")
-    failed = [f"{job.name}: {job.reason}" for job in ledger.jobs if job.state == GanError.state]
-    if failed:
-        shown = [*failed[:20], *(["…"] if len(failed) > 20 else [])]
-        raise GanError("\n  ".join([f"{len(failed)} of the jobs failed:", *shown]))
+    if failed := ledger.counts().get(GanError.state):
+        raise GanError(f"{failed} of {many(len(ledger.jobs), 'job')} failed; the table says why")
 
 
 def _dry(plan: Plan) -> str:
@@ -87,8 +86,7 @@ class _Sweep:
         """What there is, and what will be done."""
         count, where = len(self.ledger.jobs), self.plan.directory
         ways = f"{len(self.todo)} to run; Ctrl-C saves and stops, the same command goes on"
-        jobs = "1 job" if count == 1 else f"{count} jobs"
-        text = f"sweep {where}: {jobs}, {ways if self.todo else 'all done'}\n"
+        text = f"sweep {where}: {many(count, 'job')}, {ways if self.todo else 'all done'}\n"
         running = [job.name for job in self.ledger.jobs if job.state == "running"]
         if running:
             text += f"another process runs {running[0]}: the jobs are shared with it\n"
@@ -119,16 +117,16 @@ class _Sweep:
 
     def _in_turn(self) -> None:
         """One job after the other, in this process."""
-        live = sys.stdout.isatty()
-        launcher = self._launcher(self._task([*self.todo], echo=not live))
-        with Display(self.ledger, self.todo, lambda: None, quiet=True):
+        drawn = live()
+        launcher = self._launcher(self._task([*self.todo], echo=not drawn))
+        with Display(self.ledger, quiet=True):
             for number, name in enumerate(self.todo):
                 ledger = Ledger.read(self.plan.directory)
                 job = ledger.job(name)
                 if job is None or job.state in ENDED:
                     continue
                 elsewhere = job.state == "running"
-                if not live:
+                if not drawn:
                     told = " · another process runs it" if elsewhere else ""
                     put(sys.stdout, f"{header(ledger, job)}{told}\n")
                 if elsewhere:
@@ -150,7 +148,8 @@ class _Sweep:
             jobs = [self.before[name] for name in batch if self._composes(self.before[name])]
             task = self._task([job.name for job in jobs], worker=worker)
             ledger = Ledger.read(self.plan.directory)
-            with self._signals(), Display(ledger, batch, self._beat, quiet=False) as display:
+            display = Display(ledger, False, self._beat)
+            with self._signals(display), display:
                 trouble = self._launched(task, jobs)
                 if trouble and self.signum is None:
                     display.say(f"the launcher says: {trouble} ({self.plan.directory}/{_LOG})")
@@ -194,9 +193,9 @@ class _Sweep:
         }
         return [n for n in self.todo if n not in over and self.tries[n] < TRIES]
 
-    def _task(self, names: list[str], **how: object) -> Task:
-        directory = self.plan.directory.absolute()
-        return Task(directory, names, self.before, self.argv, self.groups, self.stop, **how)  # type: ignore[arg-type]
+    def _task(self, names: list[str], worker: Worker | None = None, echo: bool = False) -> Task:
+        directory, before = self.plan.directory.absolute(), self.before
+        return Task(directory, names, before, self.argv, self.groups, self.stop, worker, echo)
 
     def _launcher(self, task: Task) -> Launcher:
         with in_words():
@@ -217,14 +216,22 @@ class _Sweep:
         self.ledger.update(job.name, state=GanError.state, reason=reason, ended=now())
 
     @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self, display: Display) -> Iterator[None]:
         """Ctrl-C asks the workers to save and stop, a second one ends them.
 
         It is blocked, so that processes started meanwhile don't die of it, and looked for at every
         beat; where a library unblocks it, its handler is the same.
         """
         self.stop.parent.mkdir(parents=True, exist_ok=True)
-        before = {number: signal.signal(number, self._note) for number in _ASKING}
+
+        def note(signum: int, frame: FrameType | None) -> None:
+            if self.signum is not None:
+                raise KeyboardInterrupt
+            self.signum = signum
+            self.stop.touch()
+            display.say("stopping: what runs is saved first; once more ends it at once")
+
+        before = {number: signal.signal(number, note) for number in _ASKING}
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
@@ -237,10 +244,3 @@ class _Sweep:
         if signal.SIGINT in signal.sigpending():
             signal.sigwait({signal.SIGINT})
             _thread.interrupt_main()
-
-    def _note(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum is not None:
-            raise KeyboardInterrupt
-        self.signum = signum
-        self.stop.touch()
-        cli_failure.warn("stopping: what runs is saved first; once more ends it at once")

@@ -7,7 +7,6 @@ import io
 import math
 import os
 import signal
-import statistics
 import sys
 import threading
 import traceback
@@ -28,9 +27,6 @@ from gan_cli.status import Status
 from gan_cli.strict import clean
 from gan_cli.study.folder import Folder
 from gan_cli.study.ledger import ENDED, PENDING, Job, Ledger
-
-LAST = 0.1
-"""The share of a run, at its end, over which losses are averaged for the table."""
 
 _LOOK = 0.5  # seconds between two looks whether the sweep is to stop
 _FAILED = GanError.state
@@ -100,7 +96,7 @@ class Task:
     def _run(self, config: DictConfig, ledger: Ledger, job: Job, number: int) -> None:
         ledger.update(job.name, state="running", reason="", started=now(), ended="")
         stopped: GanError | KeyboardInterrupt | None = None
-        with _told(ledger.log(job), self.echo) as log, self._minded():
+        with told(ledger.log(job), self.echo) as log, self._minded():
             try:
                 train(config, self.argv, self.groups, lambda v: self._adjusted(v, job, number))
                 changes = ending(Path(job.run))
@@ -180,14 +176,15 @@ def ending(run: Path) -> dict[str, Any]:
 
 
 def figures(run: Path) -> dict[str, float]:
-    """The step of a run, the losses over its last part, and what was measured of it last."""
+    """The step of a run, the losses over its last part, and what was measured of it last.
+
+    No losses of a run in which one of them was no number at last.
+    """
     folder = Folder(run)
-    columns = folder.metrics(most=200)
-    found = {"step": columns["step"][-1]} if columns.get("step") else {}
-    for name, values in columns.items():
-        last = values[-max(1, round(LAST * len(values))) :]
-        if name.startswith("loss/") and all(map(math.isfinite, last)):
-            found[name] = statistics.fmean(last)
+    found = {"step": folder.last["step"]} if folder.last else {}
+    losses = {name: mean for name, mean in folder.lately.items() if name.startswith("loss/")}
+    if all(map(math.isfinite, losses.values())):
+        found |= losses
     scores = folder.scores
     told = scores.figures if scores else {}
     found |= {name: one.value for name, one in told.items() if math.isfinite(one.value)}
@@ -215,7 +212,7 @@ def _mind(stop: Path, over: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def _told(path: Path, echo: bool) -> Iterator[TextIO]:
+def told(path: Path, echo: bool) -> Iterator[TextIO]:
     """What is said goes into a file; with `echo`, also to where it went before."""
     with path.open("a", encoding="utf-8", errors="replace") as log:
         log.write(f"── {now()}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,12 @@ from gan_cli.study.ledger import Job
 
 SWEEPS = "sweeps"
 """The directory of sweeps, among the runs."""
+
+FILE = "experiment"
+"""The group of which a file says what is varied."""
+
+WORDS = 80
+"""Characters of what is varied in the name of a study, at most."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +143,17 @@ def _directory(config: DictConfig, overrides: list[str], parsed: list[Override])
     """By hand (hydra.sweep.dir=DIR), or named by what was typed, but for how long."""
     if any(key_of(text) == "hydra.sweep.dir" for text in overrides):
         return Path(str(config.hydra.sweep.dir)).expanduser()
-    telling = [str(o.input_line) for o in parsed if _tells(o)]
-    return Path(str(config.outputs)).expanduser() / SWEEPS / name(telling)
+    varied = [str(o.input_line) for o in parsed if o.is_sweep_override()]
+    fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
+    fixed = [text for text in fixed if key_of(text) not in BUDGET]
+    return Path(str(config.outputs)).expanduser() / SWEEPS / study_name(varied, fixed)
 
 
-def _tells(override: Override) -> bool:
-    return override.is_sweep_override() or override.get_key_element() not in BUDGET
+def study_name(varied: list[str], fixed: list[str]) -> str:
+    """The name of a study: its file and what it varies in words, all that is fixed in the hash."""
+    file = [text for text in fixed if key_of(text) == FILE]
+    whole = name([*varied, *fixed])
+    if file == fixed or not varied + file:
+        return whole
+    words, known = name([*varied, *file])[:WORDS], hashlib.sha256(whole.encode())
+    return f"{words.rpartition('+')[0] or words}+{known.hexdigest()[:12]}"

@@ -77,7 +77,12 @@ def at_once(plan: Plan) -> int | None:
 
 
 def _joblib(plan: Plan) -> int:
-    asked = int(plan.config.hydra.launcher.get("n_jobs") or 1)
+    given = plan.config.hydra.launcher.get("n_jobs")
+    asked = 1 if given is None else int(given)
+    if asked == 0:
+        raise UserMistake(
+            "hydra.launcher.n_jobs is a number of jobs at once, 1 or more, or -1: one for each core"
+        )
     return min(len(plan.jobs), asked if asked > 0 else max(1, _cores() + 1 + asked))
 
 

@@ -8,16 +8,18 @@ import shutil
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from gan_cli import written
+from gan_cli import aligned, written
 from gan_cli.errors import GanError
 from gan_cli.status import Status
 from gan_cli.strict import clean
 from gan_cli.study.folder import Folder
 from gan_cli.study.ledger import ENDED, Job, Ledger
+from gan_cli.study.reasons import reasons
 
 SIGNS = {
     "pending": ("·", "2"), "running": ("›", "36"), "done": ("✓", "32"), "failed": ("✗", "31"),
@@ -26,26 +28,26 @@ SIGNS = {
 """A sign and the number of a colour for each state."""
 
 MOST = 10
-"""Jobs that are named one by one in a message, at most."""
+"""Reasons that are told below the table, at most."""
 
 _EVERY = 0.5  # seconds between two looks
-_BAR = 16
+_BAR, _LEAST = 16, 8  # signs of a bar, and at least of a name
 
 
 class Display:
     """Follows a ledger: a line for every change of a job, and below, on a terminal, what runs.
 
-    `beat` is called at every look. Nothing of a sweep depends on what is shown.
+    `quiet` says nothing where it is no terminal. `beat` is called at every look. Nothing of a sweep
+    depends on what is shown.
     """
 
-    def __init__(self, ledger: Ledger, todo: list[str], beat: Callable[[], None], quiet: bool):
-        self._directory, self._todo, self._beat, self._quiet = (
-            *(ledger.directory, frozenset(todo), beat, quiet),
-        )
+    def __init__(self, ledger: Ledger, quiet: bool, beat: Callable[[], None] = lambda: None):
+        self._directory, self._quiet, self._beat = ledger.directory, quiet, beat
         self._out = sys.stdout
-        self._live = self._out.isatty() and os.environ.get("TERM") != "dumb"
+        self._live = live()
         self._seen = {job.name: (job.state, job.started) for job in ledger.jobs}
         self._began, self._drawn = time.monotonic(), 0
+        self._said: deque[str] = deque()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
@@ -59,8 +61,8 @@ class Display:
         self._look(last=True)
 
     def say(self, text: str) -> None:
-        """A line above what runs."""
-        self._write([text], [])
+        """A line above what runs, at the next look: from any thread, or a signal's handler."""
+        self._said.append(text)
 
     def _follow(self) -> None:
         while not self._over.wait(_EVERY):
@@ -72,24 +74,26 @@ class Display:
             ledger = Ledger.read(self._directory)
         except GanError:
             return  # being replaced, or gone: the end will tell
-        events = [self._event(ledger, job) for job in ledger.jobs if self._changed(job)]
+        events = [self._event(job) for job in ledger.jobs if self._changed(job)]
         self._seen = {job.name: (job.state, job.started) for job in ledger.jobs}
-        footer = self._footer(ledger) if self._live and not last else []
-        self._write([] if self._quiet and not self._live else list(filter(None, events)), footer)
+        told = [] if self._quiet and not self._live else [*filter(None, events)]
+        while self._said:
+            told.append(self._said.popleft())
+        self._write(told, self._footer(ledger) if self._live and not last else [])
 
     def _changed(self, job: Job) -> bool:
         return self._seen.get(job.name) != (job.state, job.started)
 
-    def _event(self, ledger: Ledger, job: Job) -> str:
+    def _event(self, job: Job) -> str:
         if self._live and job.state == "running":
             return ""
-        return f"{_coloured(job.state, self._out)} {_sentence(ledger, job)}"
+        return f"{_coloured(job.state, self._out)} {_sentence(job)}"
 
     def _footer(self, ledger: Ledger) -> list[str]:
         size = shutil.get_terminal_size((80, 24))
         running = [job for job in ledger.jobs if job.state == "running"]
         room = max(1, size.lines - 4)
-        lines = [_progress(job, size.columns - 1) for job in running[:room]]
+        lines = [progress(job, size.columns - 1) for job in running[:room]]
         lines += [f"  and {len(running) - room} more"] if len(running) > room else []
         passed = _time(time.monotonic() - self._began)
         return [*lines, f"{counted(ledger)} · {passed}"[: size.columns - 1]]
@@ -100,6 +104,11 @@ class Display:
         self._drawn = len(footer)
         if text:
             put(self._out, text)
+
+
+def live() -> bool:
+    """Whether lines can be drawn again where the output goes."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def put(out: TextIO, text: str) -> None:
@@ -122,7 +131,7 @@ def header(ledger: Ledger, job: Job) -> str:
     return f"job {number} of {len(ledger.jobs)} · {job.name}{told}"
 
 
-def table(ledger: Ledger, form: str = "text") -> str:
+def table(ledger: Ledger) -> str:
     """Every job, with what differs, its state, and its figures; below it, what went wrong."""
     keys = list(dict.fromkeys(key for job in ledger.jobs for key in job.config))
     names = list(dict.fromkeys(name for job in ledger.jobs for name in job.figures))
@@ -130,7 +139,7 @@ def table(ledger: Ledger, form: str = "text") -> str:
     headers = [*(keys or ["job"]), "state", "step", "time", *names]
     rows = [
         [
-            *([_value(job.config.get(key)) for key in keys] or [job.name]),
+            *([_cell(job.config.get(key)) for key in keys] or [job.name]),
             job.state,
             int(job.figures["step"]) if "step" in job.figures else None,
             _time(job.seconds) if job.seconds else None,
@@ -138,62 +147,64 @@ def table(ledger: Ledger, form: str = "text") -> str:
         ]
         for job in ledger.jobs
     ]
-    told = [job for job in ledger.jobs if job.state == "failed" or (job.reason and _odd(job))]
-    notes = [f"{job.state}: {_sentence(ledger, job, False)}" for job in told[:MOST]]
-    notes += [f"and {len(told) - MOST} more; `gan list` has all"] if len(told) > MOST else []
+    unwell = ((job.state, job.name, job.reason) for job in ledger.jobs if _odd(job))
+    notes, left = reasons(unwell, MOST)
+    notes += [f"and {left} more; `gan list` has all"] if left else []
     return written.write(
-        headers, rows, form, written.terminal(), notes, keep=len(headers[:-1]) - len(names)
+        headers, rows, "text", written.terminal(), notes, keep=len(headers[:-1]) - len(names)
     )
 
 
+def _cell(value: object) -> written.Cell:
+    return None if value is None else written.setting(str(value))
+
+
 def more(ledger: Ledger) -> str:
-    """What to type to see more of it."""
+    """What to look at, and to type, to see more of it."""
     where = shlex.quote(str(ledger.directory))
-    return f"compare  gan compare {where}\nreport   gan report {where}\n"
+    failed = [job for job in ledger.jobs if job.state == "failed"]
+    log = f"log      {shlex.quote(str(ledger.log(failed[0])))}\n" if failed else ""
+    return f"{log}compare  gan compare {where}\nreport   gan report {where}\n"
 
 
 def _odd(job: Job) -> bool:
-    return job.state not in ("done", "pending", "running")
+    return job.state == "failed" or bool(job.reason and job.state not in _EVEN)
 
 
-def _sentence(ledger: Ledger, job: Job, state: bool = True) -> str:
-    words = [job.name]
-    words += [job.state] if state else []
-    words += [_time(job.seconds)] if state and job.seconds else []
-    words += [_losses(job.figures)] if state and job.state in ENDED else []
+_EVEN = frozenset({"done", "pending", "running"})
+
+
+def _sentence(job: Job) -> str:
+    words = [job.name, job.state]
+    words += [_time(job.seconds)] if job.seconds else []
+    words += [_figures(job.figures)] if job.state in ENDED else []
     words += [clean(job.reason, 200)] if job.reason else []
-    words += [f"({ledger.log(job)})"] if job.state == "failed" else []
     return "  ".join(filter(None, words))
 
 
-def _losses(figures: dict[str, float]) -> str:
+def _figures(figures: dict[str, float]) -> str:
     shown = [(name, value) for name, value in figures.items() if name != "step"][:4]
-    return "  ".join(f"{name.removeprefix('loss/')} {value:.4g}" for name, value in shown)
+    return "  ".join(
+        f"{name.removeprefix('loss/')} {written.number(value)}" for name, value in shown
+    )
 
 
-def _value(text: object) -> str | float | None:
-    """A value as a number, where it is one."""
-    try:
-        return float(str(text)) if "." in str(text) or "e" in str(text) else int(str(text))
-    except ValueError:
-        return None if text is None else str(text)
-
-
-def _progress(job: Job, width: int) -> str:
-    """A job that runs, in a line: how far it is, and its losses."""
+def progress(job: Job, width: int) -> str:
+    """A job that runs, in a line: how far it is, and its losses; of these as much as fits."""
     try:
         told, last = Status.read(Path(job.run)), Folder(Path(job.run)).last
     except GanError:
         told, last = Status("running", 0, 0), {}
-    share = min(1.0, told.step / told.steps) if told.steps else 0.0
-    bar = "━" * round(_BAR * share) + "─" * (_BAR - round(_BAR * share))
-    losses = _losses({name: value for name, value in last.items() if name.startswith("loss/")})
-    line = (
-        f"› {job.name}  {bar} {told.step:,}/{told.steps:,}  {losses}"
-        if told.steps
-        else (f"› {job.name}  starting")
-    )
-    return clean(line, width)
+    if not told.steps:
+        return clean(f"› {aligned.shortened(job.name, width - 12)}  starting", width)
+    filled = round(_BAR * min(1.0, told.step / told.steps))
+    losses = _figures({name: value for name, value in last.items() if name.startswith("loss/")})
+    steps = f"{told.step:,}/{told.steps:,}"
+    name = aligned.shortened(job.name, max(_LEAST, width - len(steps) - 4))
+    line = f"› {name}  {'━' * filled}{'─' * (_BAR - filled)}  {steps}"
+    line = line if aligned.cells(line) <= width else f"› {name}  {steps}"
+    whole = f"{line}  {losses}"
+    return clean(whole if aligned.cells(whole) <= width else line, width)
 
 
 def _time(seconds: float) -> str:

@@ -161,8 +161,20 @@ def canonical(overrides: list[str]) -> list[str]:
         number = isinstance(value, bool | int | float)
         slot = text if isinstance(value, dict) else key  # dicts are merged, not replaced
         last.pop(slot, None)
-        last[slot] = f"{key}={cli_keys.shown(value)}" if number else text
+        last[slot] = f"{key}={_spelled(value)}" if number else text
     return list(last.values())
+
+
+def _spelled(value: Any) -> str:
+    """A number as short as it can be typed: 0.001, 1e-05, 3000.0, 1e7."""
+    text = cli_keys.shown(value).replace("e+", "e")
+    digits = text.removesuffix(".0")
+    few = digits.rstrip("0")
+    zeros = len(digits) - len(few)
+    return f"{few}e{zeros}" if digits != text and zeros >= _MANY else text
+
+
+_MANY = 6  # noughts that nobody counts
 
 
 def _show(args: Namespace) -> None:

@@ -11,12 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_cli import run
 from gan_cli.errors import Stopped, UserMistake
 from gan_cli.options import Parser, add_config_dir, import_from_here, whole
 from gan_cli.tune import PRUNERS, SAMPLERS, Aim
 
 if TYPE_CHECKING:
+    from gan_cli.cli_tune_space import Asked
     from gan_cli.cli_tune_trial import Bench
 
 EXAMPLES = """
@@ -39,11 +39,11 @@ MEASURES = {True: "metric=[divergence,modes]", False: "metric=[frechet]"}
 
 def main(args: list[str]) -> int:
     """Run `gan tune` with these arguments. Raises GanError; 1 where no trial came to a figure."""
-    parser = _parser()
+    asks = parser()
     if args[:1] in ([], ["--help"], ["-h"]):
-        sys.stdout.write(parser.format_help())
+        sys.stdout.write(asks.format_help())
         return 0
-    asked = parser.parse_intermixed_args(args)
+    asked = asks.parse_intermixed_args(args)
     if find_spec("optuna") is None:
         raise UserMistake("gan tune needs Optuna: pip install 'gan-cli[tune]'")
 
@@ -101,7 +101,7 @@ def _bench(asked: argparse.Namespace, command: list[str]) -> tuple[Bench, list[s
         note = [f"no metric is named: {measure}"]
     base = plain(composer.compose(wish.fixed))
     aim = _aim(base, asked)
-    directory = Path(base["outputs"]).expanduser() / "sweeps" / _name(asked)
+    directory = Path(base["outputs"]).expanduser() / "sweeps" / _name(asked, wish)
     search = Search.open(directory, aim, wish.space, wish.default, wish.fixed, asked.seed)
     search.guide(asked.sampler, asked.pruner, asked.warm_up)
     flags = [] if asked.config_dir is None else ["--config-dir", asked.config_dir]
@@ -129,13 +129,17 @@ def _aim(base: dict[str, Any], asked: argparse.Namespace) -> Aim:
     return Aim(figure, directions(metrics)[figure], asked.best)
 
 
-def _name(asked: argparse.Namespace) -> str:
-    """The name of the search: what it is asked for, as that of a run is."""
+def _name(asked: argparse.Namespace, wish: Asked) -> str:
+    """The name of the search: what it is asked for, as that of a sweep is."""
     if asked.name is not None:
         return str(asked.name)
+    from gan_cli.cli_sweep_plan import study_name
+
     besides = {"tune.figure": asked.figure, "tune.seed": asked.seed, "tune.best": asked.best}
     typed = [f"{key}={value}" for key, value in besides.items() if value]
-    return f"tune+{run.name([*asked.overrides, *typed])}"
+    varied = [text for text in asked.overrides if text not in wish.fixed]
+    fixed = [text for text in asked.overrides if text in wish.fixed]
+    return f"tune+{study_name(varied, [*fixed, *typed])}"
 
 
 def _blind(base: dict[str, Any], pruner: str) -> list[str]:
@@ -161,15 +165,16 @@ def _plain_name(text: str) -> str:
     return text
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
+def parser() -> argparse.ArgumentParser:
+    """What can be typed."""
+    made = Parser(
         "gan tune",
         "Search for better settings, with Optuna: values and intervals are tried, other overrides"
         " stay as they are.",
         EXAMPLES,
         as_is=True,
     )
-    add = parser.add_argument
+    add = made.add_argument
     add("overrides", nargs="*", metavar="KEY=VALUE", help="as of gan train -m, intervals too")
     add("--trials", type=whole(1), default=20, metavar="N", help="in all, the default's too (20)")
     add("--figure", metavar="NAME", help="what is sought (the first distance of metric=)")
@@ -183,5 +188,5 @@ def _parser() -> argparse.ArgumentParser:
     add("--confirm", type=whole(2, 1000), metavar="K", help="then best and default over K seeds")
     add("--name", type=_plain_name, metavar="NAME", help="of its directory in OUTPUTS/sweeps")
     add("--worker", type=whole(1), default=0, help=argparse.SUPPRESS)
-    add_config_dir(parser)
-    return parser
+    add_config_dir(made)
+    return made

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from optuna.trial import FrozenTrial, TrialState
 
-from gan_cli import cli_failure, written
+from gan_cli import written
 from gan_cli.cli_tune_trial import Bench, reason
-from gan_cli.cli_tune_work import figure, outcome, say
+from gan_cli.cli_tune_work import figure, outcome, say, shown
 from gan_cli.errors import Stopped
 from gan_cli.run import key_of
 from gan_cli.study.paired import Difference, Spread, difference
 
 SHOWN = 10
 """Trials in the table."""
-
-WIDE = 60
-"""Characters of what became of a trial."""
 
 Figures = dict[Hashable, float]
 """What a setting came to, by seed."""
@@ -65,8 +62,8 @@ class Result:
     def _row(self, trial: FrozenTrial, keys: list[str]) -> list[written.Cell]:
         values = self._values(trial)
         name: written.Cell = "default" if trial.number == 0 else str(trial.number + 1)
-        became = "done" if self._counts(trial) else outcome(trial, self._bench)
-        became = became if len(became) <= WIDE else f"{became[: WIDE - 1]}…"
+        why = trial.user_attrs.get("reason")
+        became = "done" if self._counts(trial) else str(why or outcome(trial, self._bench))
         return [name, figure(trial), *(values.get(key) for key in keys), became]
 
     def _tell_importance(self) -> None:
@@ -86,26 +83,28 @@ class Result:
         best, default = self._values(self.best), dict[str, str]()
         mine: Figures = {}
         other: Figures = {}
-        for seed in seeds:
-            for values, found in ((default, other), (best, mine)):
-                self._measure(values, seed, found)
+        with shown(self._bench) as tell:
+            for seed in seeds:
+                for values, found in ((default, other), (best, mine)):
+                    self._measure(values, seed, found, tell)
         told = difference(mine, other, self._bench.aim.better)
         self._tell_difference(mine, other, told)
         return told
 
-    def _measure(self, values: dict[str, str], seed: int, found: Figures) -> None:
+    def _measure(
+        self, values: dict[str, str], seed: int, found: Figures, tell: Callable[[str], None]
+    ) -> None:
         named = " ".join(f"{key}={value}" for key, value in values.items()) or "default"
         name = f"{named} seed={seed}"
         fixed = [o for o in self._bench.wish.overrides(values) if key_of(o) != "seed"]
-        say(f"to confirm: {name}")
+        tell(f"to confirm: {name}")
         try:
             plan = self._bench.plan([*fixed, f"seed={seed}"])
             found[seed] = self._bench.train(name, plan, values | {"seed": seed})
         except (Stopped, KeyboardInterrupt):
             raise
         except Exception as error:  # noqa: BLE001, a failure is a result
-            cli_failure.report(error, cli_failure.wants_traceback())
-            say(f"{name} failed: {reason(error)}")
+            tell(f"{name} failed: {reason(error)}")
 
     def _tell_difference(self, mine: Figures, other: Figures, told: Difference) -> None:
         rows: list[list[written.Cell]] = []

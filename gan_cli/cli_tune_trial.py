@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gan_cli import cli_failure, cli_keys, run
 from gan_cli.cli_compose import Composer, plain
 from gan_cli.cli_diagnose import Diagnosis
+from gan_cli.cli_sweep_job import told
 from gan_cli.cli_train import canonical
 from gan_cli.cli_tune_space import Asked
 from gan_cli.errors import GanError, Lost, NumericalFailure, Stopped, UserMistake
@@ -87,7 +88,10 @@ class Plan:
 
 @dataclass
 class Bench:
-    """Where trials run: what composes them, how they are named, and the ledger they are kept in."""
+    """Where trials run: what composes them, how they are named, and the ledger they are kept in.
+
+    echo: what a run says is not only for its log.
+    """
 
     composer: Composer
     flags: list[str]
@@ -96,6 +100,7 @@ class Bench:
     search: Search
     directory: Path
     command: list[str]
+    echo: bool = True
 
     def plan(self, overrides: list[str]) -> Plan:
         """The run of these overrides."""
@@ -119,10 +124,10 @@ class Bench:
         with self._alone(ledger, job):
             ledger.update(job.name, state="running", reason="", started=now(), ended="")
             try:
-                plan.train(watcher)
-                value = plan.value(self.aim)
+                with told(ledger.log(job), self.echo):
+                    value = self._value(plan, watcher)
             except BaseException as error:
-                state, why = _ended(error)
+                state, why = ending(error)
                 ledger.update(job.name, state=state, reason=why, ended=now())
                 raise
             status = Folder(plan.directory).status
@@ -135,6 +140,17 @@ class Bench:
                 seconds=status.seconds,
             )
         return value
+
+    def _value(self, plan: Plan, watcher: Callable[[int, Scores], str] | None) -> float:
+        """The figure of a run; what goes wrong is told where the run has told what it does."""
+        try:
+            plan.train(watcher)
+            return plan.value(self.aim)
+        except (Stopped, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            cli_failure.report(error, cli_failure.wants_traceback())
+            raise
 
     def _enter(self, mine: Job) -> tuple[Ledger, Job]:
         """The ledger with this job in it, and the job as it is there."""
@@ -156,7 +172,8 @@ class Bench:
             os.close(held)
 
 
-def _ended(error: BaseException) -> tuple[str, str]:
+def ending(error: BaseException) -> tuple[str, str]:
+    """The state of a run that was ended by this, and why."""
     if isinstance(error, KeyboardInterrupt):
         return Stopped.state, "Ctrl-C"
     state = error.state if isinstance(error, GanError) else GanError.state
@@ -191,11 +208,10 @@ def attempt(bench: Bench, taken: Taken) -> str:
         taken.leave()
         raise
     except (NumericalFailure, Lost) as error:  # the setting's own doing: told as the worst there is
-        cli_failure.report(error, cli_failure.wants_traceback())
-        bench.search.pruned(taken, f"failed: {reason(error)}")
-        return f"failed: {reason(error)}"
+        words = ": ".join(ending(error))
+        bench.search.pruned(taken, words)
+        return words
     except Exception as error:  # noqa: BLE001, a failure is a result
-        cli_failure.report(error, cli_failure.wants_traceback())
         bench.search.failed(taken, reason(error))
         return f"failed: {reason(error)}"
     if hopeless:

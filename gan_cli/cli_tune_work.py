@@ -7,14 +7,17 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from optuna.trial import FrozenTrial, TrialState
 
+from gan_cli.cli_sweep_show import Display, live
 from gan_cli.cli_tune_trial import Bench, attempt
-from gan_cli.errors import GanError, Stopped
+from gan_cli.errors import GanError, Stopped, UserMistake
 from gan_cli.signals import Interrupt
+from gan_cli.study.ledger import Ledger
 
 HOPELESS = 5
 """Trials that fail before any comes to a figure, after which a search ends."""
@@ -35,15 +38,31 @@ def trials(bench: Bench, asked: argparse.Namespace) -> None:
     Raises Stopped and KeyboardInterrupt, and GanError where all of the first come to nothing.
     """
     began = time.monotonic()
-    while asked.timeout is None or time.monotonic() - began < asked.timeout:
-        _refuse_hopeless(bench)
-        taken = bench.search.take(asked.trials)
-        if taken is None:
-            return
-        words = " ".join(f"{key}={value}" for key, value in taken.values.items())
-        words = "the default" if taken.is_default else words
-        say(f"trial {taken.number + 1} of {asked.trials}: {words}")
-        say(f"trial {taken.number + 1}: {attempt(bench, taken)}")
+    with shown(bench) as tell:
+        while asked.timeout is None or time.monotonic() - began < asked.timeout:
+            _refuse_hopeless(bench)
+            taken = bench.search.take(asked.trials)
+            if taken is None:
+                return
+            words = " ".join(f"{key}={value}" for key, value in taken.values.items())
+            words = "the default" if taken.is_default else words
+            tell(f"trial {taken.number + 1} of {asked.trials}: {words}")
+            tell(f"trial {taken.number + 1}: {attempt(bench, taken)}")
+
+
+@contextmanager
+def shown(bench: Bench) -> Iterator[Callable[[str], None]]:
+    """On a terminal a line for each run as of a sweep, and its own words go to its log; elsewhere
+    what each says is shown, and what is told by what this gives."""
+    if not live():
+        yield say
+        return
+    ledger = Ledger(bench.directory, "", [])
+    with suppress(UserMistake):  # there is none yet
+        ledger = Ledger.read(bench.directory)
+    bench.echo = False
+    with Display(ledger, quiet=True):
+        yield lambda text: None
 
 
 def _refuse_hopeless(bench: Bench) -> None:
@@ -73,17 +92,18 @@ def processes(bench: Bench, count: int, args: list[str]) -> None:
     """
     known = {t.number for t in bench.search.trials if t.state.is_finished()}
     with ExitStack() as stack:
+        tell = stack.enter_context(shown(bench))
         interrupt = stack.enter_context(Interrupt())
         workers = [_start(bench, number, args, stack) for number in range(1, count + 1)]
         passed = False
         while any(worker.process.poll() is None for worker in workers):
             time.sleep(PAUSE)
-            known |= _tell_new(bench, known)
+            known |= _tell_new(bench, known, tell)
             if interrupt.signum is not None and not passed:
                 passed = True
                 for worker in workers:
                     worker.process.send_signal(interrupt.signum)
-        _tell_new(bench, known)
+        _tell_new(bench, known, tell)
         if interrupt.signum is not None:
             raise Stopped(interrupt.signum, "stopped and saved; the same command goes on")
     broken = [worker for worker in workers if worker.process.returncode]
@@ -122,11 +142,11 @@ def _device(number: int) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": named[number % len(named)]} if len(named) > 1 else {}
 
 
-def _tell_new(bench: Bench, known: set[int]) -> set[int]:
+def _tell_new(bench: Bench, known: set[int], tell: Callable[[str], None]) -> set[int]:
     """Say what has become of trials; their numbers."""
     new = [t for t in bench.search.trials if t.state.is_finished() and t.number not in known]
     for trial in new:
-        say(f"trial {trial.number + 1}: {outcome(trial, bench)}")
+        tell(f"trial {trial.number + 1}: {outcome(trial, bench)}")
     return {trial.number for trial in new}
 
 

@@ -7,7 +7,6 @@ the same messages between the ranks.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TypeVar, cast
 
 from torch import Tensor
 
@@ -27,8 +26,6 @@ from gan_cli.sampler import BLOCK, EIGHT, Sampler, check_counts
 from gan_cli.session import Session
 from gan_cli.show import Show
 from gan_cli.watch import Watch
-
-T = TypeVar("T")
 
 
 class Follower(Keeper):
@@ -90,7 +87,7 @@ class Obeying(Watch):
         self.players = session.method.players
         self.glance, self.policy, self.every = None, parts.policy, config["diagnose"]["every"]
         self.rewinds = Told(returns)
-        self.looks, self.told, self.said = [Look(0, {})], [], {}
+        self.looks, self.told, self.said, self.facts = [Look(0, {})], [], {}, {}
 
     def __call__(self, step: int, log: Log, console: Console) -> Ruling:
         """What nobody hears."""
@@ -112,20 +109,6 @@ class Obeying(Watch):
     def lost(self, step: int) -> Lost:
         """The end of the run, which rank 0 tells."""
         return Lost("failed", f"stopped at step {step}")
-
-
-def agreed(look: Callable[[], T]) -> T:
-    """What rank 0 finds, on all ranks; a number that is not finite is met by all of them too."""
-    if dist.size() == 1:
-        return look()
-    try:
-        found: tuple[T | None, str] = look(), ""
-    except NumericalFailure as error:
-        found = None, str(error)
-    value, failure = dist.told(found)
-    if failure:
-        raise NumericalFailure(failure)
-    return cast(T, value)
 
 
 class Leading(Sampler):
@@ -186,6 +169,13 @@ class Helping(Best):
         nothing: tuple[int, int, int, Tensor | None] | None = None
         while (asked := dist.told(nothing)) is not None:
             self.leading.share(*asked)
+
+
+def spread(session: Session) -> None:
+    """Give every rank the players as rank 0 has them."""
+    if dist.size() > 1:
+        state = {name: tensor.cpu() for name, tensor in session.method.state().items()}
+        session.method.restore(dist.told(state))
 
 
 def local_matters(session: Session) -> str:

@@ -125,7 +125,7 @@ class Player:
         if self.clip_grad is not None:
             gradient = list(torch._foreach_mul(gradient, (self.clip_grad / norm).clamp(max=1)))
         for weight, slope in zip(self.weights, gradient, strict=True):
-            weight.grad = slope
+            weight.grad = _laid_out(slope, weight)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return norm
@@ -224,6 +224,16 @@ def gradient(
         total = list(torch._foreach_add(total, share)) if total else list(share)
         facts = _average(facts, told, len(part) / len(batch))
     return dist.mean(total), facts
+
+
+def _laid_out(slope: Tensor, weight: Tensor) -> Tensor:
+    """The gradient in memory as its weight is: torch's fused optimisers read it in that order.
+
+    That of a convolution which is differentiated twice is not, and would be taken transposed.
+    """
+    if slope.stride() == weight.stride():
+        return slope
+    return torch.empty_like(weight).copy_(slope)
 
 
 def _put(places: list[tuple[nn.Module, str]], weights: Iterable[Tensor | None]) -> None:

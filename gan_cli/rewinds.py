@@ -66,7 +66,10 @@ class Rewinds:
         return sum(one.to <= step for one in self.returns)
 
     def add(self, at: int, to: int, reason: str) -> None:
-        """Go back: checkpoints and pictures after `to` are removed. Raises DiskFailure."""
+        """Go back: checkpoints (the best one too) and pictures after `to` are removed.
+
+        Raises DiskFailure.
+        """
         self.returns.append(Return(at, to, reason))
         self._write(pending=True)
         self._abandon()
@@ -74,6 +77,7 @@ class Rewinds:
     def _abandon(self) -> None:
         to = self.returns[-1].to
         state.discard(self.directory / "checkpoints", to)
+        state.discard_best(self.directory / "best.safetensors", to)
         for path in (self.directory / "samples").glob("step-*.png"):
             match = _PICTURE.fullmatch(path.name)
             if match and int(match[1]) > to:

@@ -143,6 +143,12 @@ class Run:
             with suppress(OSError):  # not there, or not empty
                 directory.rmdir()
 
+    def news(self) -> list[str]:
+        """Notes and changes, which are told once."""
+        told = [*self.notes, *self.changes]
+        self.notes, self.changes = [], []
+        return told
+
     def close(self) -> None:
         """Let others use the directory."""
         if self._lock is not None:

@@ -82,6 +82,20 @@ def discard(directory: Path, step: int) -> None:
                 raise DiskFailure(f"{path_of(directory, late)}: {error.strerror}") from error
 
 
+def discard_best(path: Path, step: int) -> None:
+    """Remove the checkpoint that was kept as the best, where it is of after a step.
+
+    Raises DiskFailure where it can't be removed.
+    """
+    try:
+        if container.read(path).meta.get("step", 0) > step:
+            path.unlink()
+    except BadFile:  # there is none, or none that says anything
+        return
+    except OSError as error:
+        raise DiskFailure(f"{path}: {error.strerror}") from error
+
+
 def newest(directory: Path) -> Found | None:
     """The newest checkpoint that loads; None if there is none at all.
 

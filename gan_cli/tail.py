@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ def small(path: Path, most: int = SMALL) -> str:
 
 def last_row(path: Path) -> dict[str, Any]:
     """The last whole row of a file of rows, without reading what is before it; {} where none is."""
+    return next(iter(last_rows(path, 1)), {})
+
+
+def last_rows(path: Path, most: int) -> list[dict[str, Any]]:
+    """The last whole rows of a file, the newest first: so many, or those that fit into a block.
+
+    What is no row is passed by. Only the end of the file is read, as far as there is a row.
+    """
     try:
         with _opened(path) as file:
             size = file.seek(0, os.SEEK_END)
@@ -38,12 +47,12 @@ def last_row(path: Path) -> dict[str, Any]:
                 file.seek(start)
                 data = file.read(size - start)
                 whole = data[: data.rfind(b"\n") + 1].splitlines()
-                for line in reversed(whole if start == 0 else whole[1:]):
-                    if row := _row(line):
-                        return row
+                lines = reversed(whole if start == 0 else whole[1:])
+                if found := list(islice(filter(None, map(_row, lines)), most)):
+                    return found
     except (OSError, ValueError):
         pass
-    return {}
+    return []
 
 
 def row_at(path: Path, step: int) -> dict[str, Any]:

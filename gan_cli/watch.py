@@ -38,7 +38,8 @@ class Watch:
     A row of `diagnosis.jsonl` holds the signs of a look. All that a later look depends on is in
     these rows and in those of `metrics.jsonl`, so a run that is continued sees what one that never
     stopped would have seen. Nothing that training draws or computes depends on a look, but for
-    what the policy does. Without `every` there are no looks.
+    what the policy does. Without `every` there are no looks. `facts` is the light of the last look
+    as a number (0 green, 1 yellow, 2 red), for the metrics.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Watch:
         self.looks: list[Look] = []
         self.told: list[Told] = []
         self.said: dict[str, Light] = {}  # how bad each sign was told to be
+        self.facts: dict[str, float] = {}
         self._rows: Appended | None = None
         self._lately: Lately | None = None
 
@@ -97,11 +99,6 @@ class Watch:
     def due(self, step: int, last: int) -> bool:
         """Whether this is a step to look at; the last of a run is."""
         return self.every is not None and (step % self.every == 0 or step == last)
-
-    @property
-    def facts(self) -> dict[str, float]:
-        """The light of the last look as a number (0 green, 1 yellow, 2 red), for the metrics."""
-        return {"diagnosis/light": float(light(self.told[-1]))} if self.told else {}
 
     def slow(self, step: int) -> dict[str, float]:
         """Slow the players down for what led back to this step or before it; their rates then."""
@@ -234,6 +231,7 @@ class Watch:
         """Remember a look: the signs that are worse than was said, and those well again."""
         self.looks.append(look)
         self.told.append(told)
+        self.facts = {"diagnosis/light": float(light(told))}
         worse = [n for n, sign in told.items() if sign.light > self.said.get(n, Light.GREEN)]
         self.said |= {name: told[name].light for name in worse}
         lately = self.told[-CALM:]

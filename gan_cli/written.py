@@ -10,20 +10,16 @@ import os
 import re
 import shutil
 import sys
-import textwrap
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from gan_cli.aligned import aligned, wrapped
 from gan_cli.strict import clean
 
 Cell = str | int | float | None
 """None is an empty cell. Numbers are rounded to be read, but not in CSV."""
 
 EMPTY = ""
-GAP = "  "
-SHORTEST = 8
-"""Characters of a cell at least, where a table is too wide for its place."""
 
 
 def write(
@@ -38,9 +34,9 @@ def write(
 
     Only `text` has a `width` to fit into: long cells are cut, and then the columns furthest to the
     right left out, but for the first `keep`, which is said below; None is as wide as it takes.
-    `notes` stand below the
-    table, but for CSV, which has no place for them. Columns of numbers are aligned to the right.
-    Control characters are replaced. ValueError for rows of another length, or another form.
+    `notes` stand below the table, but for CSV, which has no place for them. Columns of numbers are
+    aligned to the right. Control characters are replaced. ValueError for rows of another length, or
+    another form.
     """
     if form not in FORMS:
         raise ValueError(f"{form!r} is no form of a table: {', '.join(FORMS)}")
@@ -63,16 +59,26 @@ def show(text: str) -> None:
 
 
 def number(value: float) -> str:
-    """Four digits that count; whole numbers in full."""
+    """Four digits that count; whole numbers in full, up to a million."""
     if not math.isfinite(value):
         return str(float(value))
-    whole = abs(value) < 1e15 and value == int(value)
-    return f"{value:.0f}" if whole else f"{value:.4g}"
+    if abs(value) < 1e6 and value == int(value):
+        return f"{value:.0f}"
+    return _POWER.sub(r"e\1", f"{value:.4g}")
 
 
-def cells(line: str) -> int:
-    """How many places of a terminal a text takes: two for wide signs, none for marks above one."""
-    return sum(map(_places, line))
+_POWER = re.compile(r"e(?:\+|(-))0*(?=\d)")
+
+
+def setting(text: str | None) -> Cell:
+    """A setting as it was typed, as a number where it is one."""
+    if text is None or not _NUMERAL.fullmatch(text):
+        return text or None
+    value = int(text) if text.lstrip("-").isdecimal() else float(text)
+    return value if math.isfinite(value) else text
+
+
+_NUMERAL = re.compile(r"-?\d{1,15}(\.\d*)?(e[+-]?\d+)?", re.ASCII)
 
 
 class _Table(NamedTuple):
@@ -93,82 +99,14 @@ class _Table(NamedTuple):
 
 
 def _text(table: _Table) -> str:
-    lines, right = table.spelled(), table.right()
-    wide = [max(map(cells, column)) for column in zip(*lines, strict=True)]
-    longest = [
-        room if flush else _cut(room, table.width) for room, flush in zip(wide, right, strict=True)
-    ]
-    shown = _fitting(longest, table.width, table.keep)
-    wide = _narrowed(wide[:shown], longest, right, table)
-    told = []
-    for line in lines:
-        sides = zip(line, wide, right, strict=False)
-        told.append(GAP.join(_padded(text, room, flush) for text, room, flush in sides).rstrip())
-    rule = GAP.join("─" * room for room in wide)
-    told.insert(1, rule)
+    lines = table.spelled()
+    told, shown = aligned(lines, table.right(), table.width, table.keep)
     notes = [*table.notes]
     if missing := lines[0][shown:]:
         notes.append(f"no room at {table.width} columns for: {', '.join(missing)}")
     for note in notes:
-        told += textwrap.wrap(clean(note, 2000), table.width or 100, break_on_hyphens=False)
+        told += wrapped(clean(note, 2000), table.width or 100)
     return "".join(f"{line}\n" for line in told)
-
-
-def _fitting(wide: list[int], width: int | None, keep: int) -> int:
-    """How many columns there is room for, `keep` of them at least."""
-    shown = len(wide)
-    while shown > keep and width is not None and _total(wide[:shown]) > width:
-        shown -= 1
-    return shown
-
-
-def _cut(room: int, width: int | None) -> int:
-    """How narrow a column of words may become before others are left out for it."""
-    return room if width is None else min(room, max(SHORTEST, width // 3))
-
-
-def _narrowed(wide: list[int], longest: list[int], right: list[bool], table: _Table) -> list[int]:
-    """Columns made narrower until all fit: names of rows first, then words, numbers only at last;
-    each time the widest of them."""
-    wide, width = [*wide], table.width
-    columns = range(len(wide))
-    names = [at for at in columns if at < table.keep and not right[at]]
-    for chosen, least in (
-        (names, longest),
-        ([at for at in columns if not right[at]], [SHORTEST] * len(wide)),
-        (columns, [SHORTEST] * len(wide)),
-    ):
-        while width is not None and _total(wide) > width:
-            at = max(
-                (at for at in chosen if wide[at] > least[at]), key=wide.__getitem__, default=-1
-            )
-            if at < 0:
-                break
-            wide[at] -= 1
-    return wide
-
-
-def _total(wide: list[int]) -> int:
-    return sum(wide) + len(GAP) * (len(wide) - 1)
-
-
-def _padded(text: str, room: int, flush: bool) -> str:
-    text = _shortened(text, room)
-    blank = " " * (room - cells(text))
-    return blank + text if flush else text + blank
-
-
-def _shortened(text: str, room: int) -> str:
-    """The text with its middle left out where it is too long: names differ at both ends."""
-    if cells(text) <= room:
-        return text
-    half = room // 2
-    head = tail = text
-    while cells(head) > room - 1 - half:
-        head = head[:-1]
-    while cells(tail) > half:
-        tail = tail[1:]
-    return f"{head}…{tail}"
 
 
 def _csv(table: _Table) -> str:
@@ -219,7 +157,11 @@ def _latex(table: _Table) -> str:
 
 
 def _as_latex(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in text)
+    text = _MINUS.sub("−", text)
+    return "".join(_LATEX.get(sign, sign) for sign in text).replace("--", "-{}-")
+
+
+_MINUS = re.compile(r"(?<![\w.])-(?=[\d.])")
 
 
 _LATEX = {sign: f"\\{sign}" for sign in "{}$&#%_"} | {
@@ -229,7 +171,7 @@ _LATEX = {sign: f"\\{sign}" for sign in "{}$&#%_"} | {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
     "[": "{[}",  # an argument of the line's end before it, else
     "]": "{]}",
     "*": "{*}",
@@ -278,12 +220,6 @@ def _is_number(cell: Cell) -> bool:
 _NUMBER = re.compile(r"\s*[+\-−]?(\d[\d,]*\.?\d*(e[+\-]?\d+)?|inf|nan)( ± [\d.e+\-]+)?%?\s*$")
 
 
-def _places(sign: str) -> int:
-    if unicodedata.combining(sign):
-        return 0
-    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1
-
-
 _FORMS: dict[str, Callable[[_Table], str]] = {
     "text": _text,
     "csv": _csv,
@@ -293,3 +229,6 @@ _FORMS: dict[str, Callable[[_Table], str]] = {
 }
 FORMS = tuple(_FORMS)
 """The forms that a table can have."""
+
+KINDS = {"table": "text"} | {form: form for form in FORMS[1:]}
+"""What `--format` takes, and the form that it is."""

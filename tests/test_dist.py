@@ -7,19 +7,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from gan_cli import container, launcher
+from gan_cli import container, launcher, state, train
 from gan_cli.cli import main
 from gan_cli.dataset.order import Part
 from gan_cli.dataset.source import opened
 from gan_cli.dataset.stream import Streamed
-from gan_cli.errors import UserMistake
+from gan_cli.errors import DiskFailure, NumericalFailure, UserMistake
 from gan_cli.launcher import first_node, slurm, torchrun
 from tests.conftest import ROOT
-from tests.ranks import spawn
+from tests.ranks import Command, Said, commanded, spawn
 
 TINY = "model=mlp model.width=8 model.depth=1 hardware.threads=1 tensorboard=false steps=4".split()
 LOOKS = "checkpoint_every=2 sample_every=4 log_every=1 diagnose.every=2 metric=frechet".split()
@@ -81,14 +82,93 @@ def _rows(run: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
+def _runs_away(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Rank 0 finds when it saves that a weight is not finite."""
+    if rank == 0:
+        patch.setattr(state, "save", _fails(NumericalFailure("not saved: G/w is NaN")))
+
+
+def _is_full(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """The disk of rank 0 is full."""
+    if rank == 0:
+        patch.setattr(state, "save", _fails(DiskFailure("no space left")))
+
+
+def _has_a_bug(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Rank 1 meets a bug in its first step."""
+    if rank == 1:
+        patch.setattr(train, "_pace", _fails(ValueError("a bug")))
+
+
+def _fails(error: Exception) -> Any:
+    def failing(*_: object) -> None:
+        raise error
+
+    return failing
+
+
+LOST = ("optimizer.lr=0.5", "batch_size=8", "diagnose.every=2", "diagnose.n=16", "log_every=2")
+STOPS = (*LOST, "steps=24", "policy=stop", "run_dir=stops")
+BACK = (*LOST, "steps=24", "policy=rewind", "policy.patience=1", "policy.lr=0.1", "run_dir=back")
+ON_TWO = {
+    "shared": Command(("batch_size=65",)),
+    "stops": Command(STOPS),
+    "stopped": Command(STOPS),
+    "back": Command((*BACK, "policy.times=1", "checkpoint_every=2")),
+    "runs away": Command(("run_dir=a",), _runs_away),
+    "full": Command(("run_dir=b",), _is_full),
+    "bug": Command(("run_dir=c",), _has_a_bug),
+    "rank": Command(("batch_size=8", "hardware.batch=rank", "run_dir=rank", "steps=2")),
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, tuple[Said, Said]], Path]:
+    """What two ranks say of each of these commands, none of which may hang."""
+    folder = tmp_path_factory.mktemp("commands")
+    commands = [Command((*TINY, *one.words), one.spoil) for one in ON_TWO.values()]
+    return dict(zip(ON_TWO, commanded(commands, folder), strict=True)), folder
+
+
 @pytest.mark.training
-def test_what_goes_wrong_on_all_is_told_once(tmp_path):
-    done = torchrun_2(*TINY, "batch_size=65", cwd=tmp_path)
-    assert done.returncode != 0
-    told = "error: batch_size=65 can't be shared out among 2 ranks: 64 or 66"
-    assert done.stderr.count("error: ") == 1
-    assert told in done.stderr
-    assert not (tmp_path / "outputs").exists() or not list((tmp_path / "outputs").iterdir())
+@pytest.mark.parametrize(
+    ("name", "code", "line"),
+    [
+        ("shared", 2, "error: batch_size=65 can't be shared out among 2 ranks: 64 or 66"),
+        ("stops", 7, "error: stopped and saved at step"),
+        ("stopped", 7, "error: stops was stopped at step"),
+        ("back", 7, "error: stopped and saved at step"),
+        ("runs away", 5, "error: not saved: G/w is NaN"),
+        ("full", 6, "error: no space left"),
+        ("bug", 1, "error: ValueError: rank 1: a bug"),
+    ],
+)
+def test_what_goes_wrong_is_told_once_and_nobody_waits(told, name, code, line):
+    both = told[0][name]
+    errors = [one for said in both for one in said.stderr.splitlines() if one.startswith("error")]
+    assert [error[: len(line)] for error in errors] == [line]
+    assert code in {said.code for said in both}
+    assert not any(said.threads for said in both)
+
+
+@pytest.mark.training
+def test_a_mistake_leaves_no_directory(told):
+    assert not (told[1] / "outputs").exists() or not list((told[1] / "outputs").iterdir())
+
+
+@pytest.mark.training
+def test_two_ranks_go_back_together(told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *TINY, *ON_TWO["back"].words]) == 7
+    alone, both = (json.loads((d / "back/rewinds.json").read_text()) for d in (tmp_path, told[1]))
+    assert alone == both
+    assert len(both["returns"]) == 1
+
+
+@pytest.mark.training
+def test_a_batch_of_each_rank_is_a_larger_one(told):
+    assert "8 samples of each batch on each" in told[0]["rank"][0].stdout
+    assert _rows(told[1] / "rank")[-1]["images"] == 2 * 16
 
 
 class Told:

@@ -185,6 +185,19 @@ def test_every_command_would_begin_and_says_something_new(sign, overrides, tmp_p
     assert begun >= 2
 
 
+def test_an_absurd_rate_goes_first_and_with_everything_else(tmp_path):
+    path = run(tmp_path / "a", *DIGITS, "loss=minimax", "optimizer.lr=10", looks=[ALIKE] * 5)
+    case = Case(flat(Folder(path).record.config), {"loss": "minimax"})
+    first, *others = remedies(case, ["vanishing", "diversity", "finite"])
+    assert first.changes == ("optimizer.lr=0.0002",)
+    assert "50,000 times" in first.reason
+    assert ("optimizer.lr=0.0002", "loss=nonsaturating") in [one.changes for one in others]
+    for one in others:
+        assert [change for change in one.changes if change.startswith("optimizer.lr=")] == [
+            "optimizer.lr=0.0002"
+        ]
+
+
 def test_what_is_refused_is_not_advised(tmp_path, capsys):
     """Pictures of points can't be turned; batch norm can't stay under R1."""
     wary = run(tmp_path / "a", *DIGITS, "model.d_norm=batch", looks=[FINE | {"overfit": 1.0}] * 4)
@@ -266,6 +279,30 @@ def test_a_damaged_record_is_one_line(name, tmp_path, capsys):
     code, said = doctor(capsys, path)
     assert code == BadFile.exit_code
     assert len(said.strip().splitlines()) == 1
+
+
+def test_the_state_stands_there_however_long_the_name(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    path = run(tmp_path / ("long" * 30), *DIGITS, looks=[FINE] * 3, state="interrupted")
+    lines = doctor(capsys, path, "--no-advice")[1].splitlines()
+    assert lines[1].strip() == "interrupted"
+
+
+def test_a_reason_says_its_step_once(tmp_path, capsys):
+    why = "stopped and saved at step 200: diversity: samples are alike (and classes)"
+    looks = [ALIKE] * 2
+    path = run(tmp_path / "a", *DIGITS, "policy=stop", looks=looks, state="collapsed", reason=why)
+    story = told(capsys, path)["story"]
+    assert story.startswith(
+        "It ended at step 200 of 200 with samples that are alike, stopped by policy=stop: samples "
+        "are alike (diversity, classes)."
+    )
+
+
+def test_a_yellow_light_tells_the_limit_of_yellow():
+    """Also where red has been crossed and is waited for."""
+    (first,) = replay([Look(1, {"diversity": 0.02})])
+    assert (first["diversity"].light, first["diversity"].limit) == (Light.YELLOW, 0.6)
 
 
 def test_what_is_no_run_is_one_line(tmp_path, capsys):

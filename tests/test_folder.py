@@ -45,6 +45,9 @@ def test_thinned_columns_keep_the_order_the_last_row_and_their_number(tmp_path, 
     assert told[-1] == steps
     assert min(10, steps) <= len(told) <= 22
     assert columns["loss/d"] == [1 / step for step in told]
+    again = Folder(tmp_path / "a")
+    again.metrics()  # read once, for all that ask
+    assert again.metrics(most=10) == columns
 
 
 def test_numbers_that_are_none_and_columns_that_come_late_are_told(tmp_path):
@@ -95,3 +98,11 @@ def test_where_there_is_no_run_that_is_said(tmp_path, place):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserMistake, match="gan train"):
         find([tmp_path / place])
+
+
+@pytest.mark.parametrize(("steps", "rows"), [(1, 1), (15, 2), (100, 10), (3000, 100)])
+def test_lately_is_the_mean_of_the_last_tenth_of_a_hundred_rows_at_most(tmp_path, steps, rows):
+    folder = Folder(made(tmp_path / "a", steps))
+    last = range(steps, steps - rows, -1)
+    assert folder.lately["loss/d"] == pytest.approx(sum(1 / s for s in last) / rows)
+    assert Folder(tmp_path).lately == {}

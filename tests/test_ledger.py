@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,10 @@ def test_another_budget_goes_on_where_the_run_is(sweep: tuple[Path, list[Job]]):
     found = Ledger.open(directory, "", longer)
     assert [one.run for one in found.jobs] == [one.run for one in jobs]
     assert states(found) == ["pending"] * 4
+    turned = [replace(one, overrides=one.overrides[::-1]) for one in longer[:1]]
+    ran(replace(longer[0], run=jobs[0].run), "done")
+    assert states(Ledger.open(directory, "", longer))[0] == "done"
+    assert states(Ledger.open(directory, "", turned)) == ["done"]  # the same, in another order
     swept = [Job(f"steps={n}", [f"steps={n}"], f"{directory}/{n}") for n in (10, 20)]
     found = Ledger.open(directory, "", swept)
     assert [one.run for one in found.jobs] == [one.run for one in swept]  # these are two runs

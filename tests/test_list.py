@@ -132,11 +132,24 @@ def test_a_list_of_runs_fits_the_terminal(here, capsys, monkeypatch, width):
     assert max(map(len, told(capsys).splitlines())) <= width
 
 
+def seen(name: str, typed: str) -> cli_list.Seen:
+    return cli_list.Seen(name, "done", 1, 1, "", 0.0, "", tuple(typed.split()))
+
+
 def test_long_names_are_told_by_what_they_do_not_share():
-    names = ["dataset-ring+loss-hinge+seed-0+steps-9", "dataset-ring+loss-wgan+seed-0+steps-9"]
-    assert unlike(names) == ["…+loss-hinge+…", "…+loss-wgan+…"]
-    assert unlike(names[:1]) == names[:1]
-    assert unlike(["a", "b"]) == ["a", "b"]
+    runs = [seen("a", "dataset=ring loss=hinge"), seen("b", "dataset=ring loss=wgan seed=1")]
+    assert unlike(runs) == ["loss=hinge", "loss=wgan seed=1"]
+    assert unlike(runs[:1]) == ["a"]  # nothing tells it apart but its directory
+    assert unlike([*runs, runs[0], seen("c", "dataset=ring")]) == [
+        *("a", "loss=wgan seed=1", "a", "c")
+    ]
+
+
+def test_on_a_terminal_reasons_stand_below_the_table(here, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    text = told(capsys, "--state", "failed")
+    assert "reason" not in text
+    assert "failed: run-1: x" in text.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from gan_cli import rewinds, state
+from gan_cli import container, rewinds, state
 from gan_cli.errors import BadFile, Lost, NumericalFailure, Stopped, UserMistake
 from gan_cli.homes import Seen, homes, is_good, kept
 from gan_cli.rewinds import Return, Rewinds
@@ -107,6 +107,44 @@ def test_a_return_that_was_interrupted_is_finished(tmp_path, monkeypatch):
     run(directory, *policy)
     rates = [row["learning_rate/g"] for row in rows(directory, "metrics.jsonl")]
     assert rates[20] == pytest.approx(rates[19] / 2)
+
+
+MEASURED = (
+    *("metric=frechet", "extractor=raw", "evaluate_every=1", "evaluate_n=64"),
+    *("dataset.split=train", "best=frechet"),
+)
+
+
+def best(directory):
+    """The step and the figure of best.safetensors, and those of every row."""
+    kept = container.read(directory / "best.safetensors").meta
+    found = {
+        row["step"]: row["scores"]["figures"]["frechet"]["value"]
+        for row in rows(directory, "evaluations.jsonl")
+    }
+    return (kept["step"], kept["best"]["value"]), found
+
+
+@pytest.mark.training
+def test_the_best_is_never_of_a_way_that_was_abandoned(tmp_path):
+    for name, stop in (("a", 0), ("b", 12)):
+        with contextlib.suppress(Lost, Stopped):
+            run(tmp_path / name, *BACK, *MEASURED, stop_after=stop)
+    with contextlib.suppress(Lost):
+        run(tmp_path / "b", *BACK, *MEASURED)
+    straight, stopped = best(tmp_path / "a"), best(tmp_path / "b")
+    assert returns(tmp_path / "a")
+    assert straight == stopped
+    (step, value), found = straight
+    assert found[step] == value
+
+
+def test_a_best_one_after_the_step_gone_back_to_is_removed(tmp_path):
+    for to, stays in ((8, True), (7, False)):
+        path = tmp_path / "best.safetensors"
+        container.write(path, {}, {"kind": "train", "step": 8})
+        Rewinds(tmp_path).add(9, to, "red")
+        assert path.exists() == stays
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": "gan-rewinds/1"}', '{"format": "x"}'])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import math
 import os
@@ -24,13 +25,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan_cli import cli
+from gan_cli.plot import overlaid, plane
+from gan_cli.plot.overlaid import Trace
 from gan_cli.record import Record
 from gan_cli.report import pictures
 from gan_cli.report.asked import different
 from gan_cli.report.columns import table
 from gan_cli.scores import Measured, Protocol, Scores
 from gan_cli.status import Status
+from gan_cli.study.brief import brief
 from gan_cli.study.folder import Folder
+from gan_cli.study.leaderboard import Group
 from gan_cli.study.ledger import Job, Ledger
 from gan_cli.train import launch
 from tests.conftest import ROOT
@@ -248,7 +253,7 @@ def test_what_is_not_finite_is_said_and_not_drawn(tmp_path):
     rows = [row(s) | ({"loss/g": "nan", "loss/d": "inf"} if s > 30 else {}) for s in range(1, 61)]
     lines(path / "metrics.jsonl", rows)
     text = report(path)
-    assert "step 31: loss/g is nan" in Parts(text).text
+    assert "at step 31 loss/g is nan" in Parts(text).text
     losses = facts(text)["charts"][0]["series"]
     assert [one["broke"] for one in losses] == [31, 31]
 
@@ -275,6 +280,42 @@ def test_a_run_before_its_first_row_has_a_page(tmp_path):
         (path / name).unlink()
     shutil.rmtree(path / "samples")
     assert "Curves" not in Parts(report(path)).text
+
+
+def looked(*lights: str) -> list[dict[str, Any]]:
+    """Rows of a diagnosis, every ten steps, with these lights of one sign."""
+    sign = {"value": 0.5, "limit": 0.6, "words": "samples are alike"}
+    rows = [{"light": one, "signs": {"classes": sign | {"light": one}}} for one in lights]
+    return [{"step": 10 * at, "measured": {}} | one for at, one in enumerate(rows, 1)]
+
+
+def test_lights_leave_no_gap_and_are_no_curve(tmp_path):
+    path = written(tmp_path / "run")
+    lines(path / "diagnosis.jsonl", looked("green", "yellow", "yellow", "red", "red"))
+    lines(path / "metrics.jsonl", [row(s) | {"diagnosis/light": 1.0} for s in range(1, 61)])
+    known = facts(report(path))
+    assert known["lights"] == [[20, 40, "yellow"], [40, 50, "red"]]
+    assert "diagnosis" not in [chart["title"] for chart in known["charts"]]
+
+
+def test_a_sign_is_on_since_it_left_green(tmp_path):
+    """Not red since then: the strip beside it shows that."""
+    path = written(tmp_path / "run")
+    lines(path / "diagnosis.jsonl", looked("green", "yellow", "yellow", "red", "red"))
+    assert "red, on since step 20" in Parts(report(path)).text
+
+
+def test_a_run_that_went_back_says_so(tmp_path):
+    path = written(tmp_path / "run", "policy=rewind", "diagnose.every=10")
+    way = {"at": 40, "to": 20, "reason": "diversity: samples are alike"}
+    told = {"format": "gan-rewinds/1", "pending": False, "returns": [way, way, way]}
+    (path / "rewinds.json").write_text(json.dumps(told))
+    said = Parts(report(path)).text
+    assert "went back 3 times" in said
+    assert "as often as policy.times lets it" in said
+    assert "3 × from step 40 to 20 (diversity)" in said
+    (path / "rewinds.json").write_text('{"format": "gan-rewinds/1", "returns": [7]}')
+    assert "went back" not in Parts(report(path)).text
 
 
 @pytest.mark.parametrize("figure", [{"value": 1e999}, {"low": 10**400}, {"words": 7}, {}])
@@ -350,6 +391,53 @@ def test_what_was_measured_otherwise_is_said_and_left_out(sweep, tmp_path):
     assert facts(text)["charts"][0]["series"][0]["y"] == [11, 10, 9]
 
 
+def test_of_losses_nobody_is_the_first(tmp_path):
+    """They are of different functions, so the lower one is no better."""
+    for loss, low in (("nonsaturating", 0.1), ("hinge", 0.9)):
+        path = written(tmp_path / "runs" / loss, f"loss={loss}")
+        lines(path / "metrics.jsonl", [row(s) | {"loss/d": low + 1 / s} for s in range(1, 61)])
+    text = report(tmp_path / "runs")
+    told = Parts(text).text
+    for word in ("leader", "Leader", "★", "#"):
+        assert word not in told, word
+    assert "less that of loss=hinge, the first of the table" in told
+    assert "neither more nor less is better" in told
+
+
+@given(st.data())
+def test_names_tell_all_groups_apart(data):
+    columns = data.draw(st.integers(1, 8))
+    key = st.tuples(*[st.sampled_from(["", "a", "b"])] * columns)
+    keys = data.draw(st.lists(key, min_size=1, max_size=12, unique=True))
+    names = brief([Group(one, [], {}) for one in keys], [f"k{n}" for n in range(columns)])
+    assert len({*names}) == len(keys)
+
+
+def test_unlike_runs_have_short_names_and_their_figures_in_front(tmp_path):
+    settings = ["steps=30", "batch_size=8", "ema.half_life=0", "n_critic=2", "optimizer.lr=0.1"]
+    for at, other in enumerate(settings):
+        path = written(tmp_path / "runs" / str(at), other)
+        lines(path / "evaluations.jsonl", [measured(60, at)])
+    table, _, pictured = report(tmp_path / "runs").partition('id="runs"')
+    assert table.index(">frechet<") < table.index(">batch_size<")
+    names = re.findall(r"<h3[^>]*>(.*?)</h3>", pictured)
+    assert sorted(names) == sorted(settings)
+
+
+def test_of_a_game_in_the_plane_its_samples_are_the_small_picture(tmp_path):
+    shape = (plane.PANEL + plane.GAP, plane.PANEL + plane.FOOT)
+    pixels = np.zeros((plane.HEAD + shape[1], plane.LEFT + 3 * shape[0], 3), np.uint8)
+    there = (slice(plane.HEAD, plane.HEAD + plane.PANEL), slice(plane.LEFT, shape[0]))
+    pixels[there] = 200
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    panel = pictures.first_panel(pictures.read(tmp_path / "a.png"))
+    shown = np.asarray(Image.open(io.BytesIO(panel.data)).convert("L"))
+    assert shown.shape == (320, 320)
+    assert shown.min() > 190
+    other = pictures.read(png(tmp_path / "b.png"))
+    assert pictures.first_panel(other) is other
+
+
 def test_a_sweep_and_its_runs_lead_to_each_other(sweep):
     text = report(sweep, "--runs")
     ways = {at["href"] for tag, at in Parts(text).elements if tag == "a" and "report" in at["href"]}
@@ -380,6 +468,28 @@ def test_large_pictures_of_a_sweep_are_made_smaller(tmp_path):
         path = written(tmp_path / "runs" / str(seed), f"seed={seed}")
         png(path / "samples" / "step-00000060.png", side=500)
     assert len(report(tmp_path / "runs")) < 400_000
+
+
+def test_no_name_of_a_legend_is_cut_off():
+    """Nor do two that differ in their middle look the same."""
+    long = "optimizer.betas=[0.5,0.999] model.width=128 penalty=r1_small"
+    names = [f"loss=wgan_gp dataset.std=0.{n:02} {long}" for n in range(4)]
+    traces = [Trace(name, [([1, 2], [1.0, 2.0])], [1, 2], [1.0, 2.0], [0.0, 0.0]) for name in names]
+    drawn = overlaid.overlaid({"loss/g": traces}, "step", "a", "b")
+    assert (drawn[:, -20:] == 255).all()
+    legend = drawn[:, 790:1080]
+    rows = np.flatnonzero((legend < 200).any((1, 2)))
+    blocks = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    assert len(blocks) >= 4 * 3  # lines of text: three or four to a name
+    assert rows.max() < len(drawn) - 10
+
+
+def test_a_frame_holds_all_clouds_but_one_that_broke_down():
+    cloud = np.random.default_rng(0).normal(size=(500, 2))
+    middle, half = overlaid._frame([cloud, 2 * cloud, 2 * cloud + 1, 1e4 * cloud])
+    for one in (cloud, 2 * cloud, 2 * cloud + 1):
+        assert (abs(one - middle).max(1) < half).mean() > 0.99
+    assert half < 10
 
 
 # what nobody wants

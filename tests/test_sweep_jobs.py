@@ -6,17 +6,23 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
-from gan_cli import cli_sweep_queue
+from gan_cli import cli_sweep_queue, lock
+from gan_cli.aligned import cells
 from gan_cli.cli import main
 from gan_cli.cli_sweep_job import device
+from gan_cli.cli_sweep_plan import study_name
+from gan_cli.cli_sweep_show import progress
+from gan_cli.cli_train import canonical
 from gan_cli.errors import NumericalFailure, Stopped, UserMistake
-from gan_cli.study.ledger import Ledger
-from tests.conftest import Result
+from gan_cli.status import Status
+from gan_cli.study.ledger import Job, Ledger
+from tests.conftest import ROOT
 from tests.sweeps import Pretended, pretended
 
 __all__ = ["pretended"]
@@ -131,7 +137,8 @@ def test_a_refused_configuration_is_a_failed_job_in_one_line(
     assert (job.state, job.reason) == ("failed", "penalty=r1: batch norm use critic_norm=layer")
     assert not Path(job.run).exists()
     told = capsys.readouterr().err
-    assert "1 of the jobs failed:\n  seed=1: penalty=r1: batch norm use" in told
+    assert "error: 1 of 3 jobs failed" in told
+    assert told.count("batch norm") == 1  # below the table it is told once, and as it happened
     assert "Traceback" not in Path("here/seed-1.log").read_text()
 
 
@@ -141,6 +148,44 @@ def test_what_comes_to_the_same_run_is_one_job(pretended: Pretended):
     assert pretended.overrides == [
         ["optimizer.lr=0.001", f"seed={seed}", "steps=1"] for seed in (0, 1)
     ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("1e7", "1e7"),
+        ("10000000.0", "1e7"),
+        ("1e-3", "0.001"),
+        ("3000000", "3000000"),
+        ("0.0", "0.0"),
+    ],
+)
+def test_a_number_is_spelled_in_one_way_that_is_read(typed: str, meant: str):
+    assert canonical([f"a={typed}"]) == [f"a={meant}"] == canonical([f"a={meant}"])
+
+
+def test_a_study_is_named_by_what_it_varies_and_all_that_was_typed():
+    varied, fixed = ["seed=0,1", "loss=hinge,wgan"], ["dataset=ring", "model=mlp_toy"]
+    named = study_name(varied, fixed)
+    assert named.startswith("loss-hinge-wgan+seed-0-1+")
+    assert "ring" not in named
+    assert study_name(varied[::-1], fixed[::-1]) == named
+    assert study_name(varied, ["dataset=digits", *fixed[1:]]) != named
+    assert study_name(varied, ["experiment=x", *fixed]).startswith("experiment-x+loss-hinge-wgan+")
+    assert len(study_name([f"loss={'a,' * 200}b"], fixed)) < 100
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_a_line_of_a_job_that_runs_fits(width: int, tmp_path: Path):
+    job = Job("loss=nonsaturating optimizer.lr=0.001 seed=1", [], str(tmp_path), "running")
+    assert cells(progress(job, width)) <= width
+    Status("running", 20000, 30000).write(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text('{"step": 20000, "loss/d": 1.25}\n')
+    claim = lock.hold(tmp_path)
+    line = progress(job, width)
+    os.close(claim)
+    assert cells(line) <= width
+    assert "20,000/30,000" in line or width == 20
 
 
 @pytest.mark.parametrize(
@@ -232,29 +277,47 @@ def test_a_job_that_another_process_has_is_left_to_it(
 
 
 def test_every_fifth_of_many_jobs_fails(pretended: Pretended):
-    pretended.ends = {seed: NumericalFailure(f"nan {seed}") for seed in range(0, 15, 5)}
-    assert main(["train", "-m", "seed=range(0,15)", "steps=1", HERE]) == 1
+    pretended.ends = {seed: NumericalFailure(f"nan {seed}") for seed in range(0, 10, 5)}
+    assert main(["train", "-m", "seed=range(0,10)", "steps=1", HERE]) == 1
     jobs = Ledger.read(Path("here")).jobs
-    assert [job.state for job in jobs] == ["failed" if n % 5 == 0 else "done" for n in range(15)]
-    assert [job.reason for job in jobs if job.reason] == ["nan 0", "nan 5", "nan 10"]
+    assert [job.state for job in jobs] == ["failed" if n % 5 == 0 else "done" for n in range(10)]
+    assert [job.reason for job in jobs if job.reason] == ["nan 0", "nan 5"]
+
+
+TOY = ["dataset=ring", "model=mlp_toy", "steps=2", "tensorboard=false", "outputs=out", HERE]
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Processes that this one starts find gan as this one does; those that wait are ended."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    yield
+    get_reusable_executor().shutdown(wait=True)
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
 def test_jobs_side_by_side_make_the_runs_that_they_make_alone(
-    launcher: str, gan: Callable[..., Result], tmp_path: Path
+    workers: None, capsys: pytest.CaptureFixture[str]
 ):
-    toy = ["dataset=ring", "model=mlp_toy", "steps=2", "tensorboard=false", "outputs=out"]
-    bad = "optimizer.lr=1e-3,1e30"
-    many = ["hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
-    told = gan("train", "-m", *toy, bad, HERE, f"hydra/launcher={launcher}", *many)
-    assert told.returncode == 1, told.stderr
-    jobs = Ledger.read(tmp_path / "here").jobs
-    assert [job.state for job in jobs] == ["done", "failed"]
-    assert "nan" in jobs[1].reason
-    assert "✓ optimizer.lr=0.001  done" in told.stdout
-    config = (Path(jobs[0].run) / "config.yaml").read_text()
-    assert "threads: 1" in config
-    run = tmp_path / "out" / "dataset-ring+model-mlp_toy+optimizer.lr-0.001"
-    assert jobs[0].run.startswith(str(run))
-    assert "training" in (tmp_path / "here" / "optimizer.lr-0.001.log").read_text()
+    jobs = ["optimizer.lr=1e-3,1e30", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    assert main(["train", "-m", *TOY, *jobs]) == 1
+    good, bad = Ledger.read(Path("here")).jobs
+    assert (good.state, bad.state) == ("done", "failed")
+    assert "nan" in bad.reason
+    assert "✓ optimizer.lr=0.001  done" in capsys.readouterr().out
+    assert "threads: 1" in (Path(good.run) / "config.yaml").read_text()
+    assert good.run.startswith("out/dataset-ring+model-mlp_toy+optimizer.lr-0.001")
+    assert "training" in Path("here/optimizer.lr-0.001.log").read_text()
+
+
+@pytest.mark.training
+def test_submitit_gives_each_job_a_process(workers: None):
+    words = ["optimizer.lr=1e30", "hydra/launcher=submitit_local"]
+    assert main(["train", "-m", *TOY, *words]) == 1
+    [job] = Ledger.read(Path("here")).jobs
+    assert job.state == "failed"
+    assert "nan" in job.reason
+    assert "threads: 1" in (Path(job.run) / "config.yaml").read_text()
+    assert (Path("here") / f"{job.file}.log").is_file()

@@ -243,7 +243,7 @@ def test_a_component_of_ones_own_that_lacks_something_is_named():
     assert build.check(config) == [
         (
             "loss: gan_cli.schedule.constant.Constant has no relative, d, g: "
-            "relative: ClassVar[bool] = False, unless g reads real"
+            "write `relative: ClassVar[bool] = False` in the class, unless g reads real"
         ),
         (
             "penalty.mine: its YAML has no _target_, so nothing can be made of it; "

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gan_cli.aligned import cells
 from gan_cli.strict import clean
-from gan_cli.written import FORMS, cells, number, write
+from gan_cli.written import FORMS, number, setting, write
 
 HOSTILE = [
     "=cmd|' /C calc'!A0",
@@ -78,6 +79,7 @@ def test_a_browser_reads_the_cells_back_and_makes_no_tag_of_them(text):
 def test_latex_and_markdown_signs_are_escaped():
     assert write(["a_b"], [["50% & $1"]], "latex").splitlines()[3] == r"a\_b \\"
     assert r"50\% \& \$1 \\" in write(["a_b"], [["50% & $1"]], "latex")
+    assert r"$-$0.3 to +0.4 & 1e-4 \\" in write(["a", "b"], [["-0.3 to +0.4", "1e-4"]], "latex")
     assert r"{[}x{]}" in write(["a"], [["[x]"]], "latex")  # no argument of the \\ before it
     assert r"| a\|b\_c \<b\> |" in write(["h"], [["a|b_c <b>"]], "markdown")
 
@@ -117,13 +119,35 @@ def test_wide_signs_take_two_places():
     [
         (0.12345, "0.1235"),
         (20000.0, "20000"),
-        (1e-7, "1e-07"),
+        (1e-7, "1e-7"),
+        (1e7, "1e7"),
+        (-2.5e30, "-2.5e30"),
+        (123456.0, "123456"),
         (math.inf, "inf"),
         (math.nan, "nan"),
     ],
 )
 def test_numbers_are_told_with_four_digits(value, told):
     assert number(value) == told
+
+
+@pytest.mark.parametrize(
+    ("typed", "cell"),
+    [
+        *(("1e-3", 0.001), ("32", 32), ("-1.5", -1.5), ("1e7", 1e7), ("hinge", "hinge")),
+        *(("", None), (None, None), ("1e999", "1e999"), ("nan", "nan"), ("1_0", "1_0")),
+        ("9" * 5000, "9" * 5000),
+    ],
+)
+def test_a_setting_is_a_number_where_it_is_typed_as_one(typed, cell):
+    found = setting(typed)
+    assert (type(found), found) == (type(cell), cell)
+
+
+def test_a_note_keeps_paths_and_words_whole():
+    path = f"outputs/{'x' * 60}/run.log"
+    lines = write(["a"], [["b"]], "text", 30, [f"a job failed; what it said is in {path}"])
+    assert lines.splitlines()[-1] == path
 
 
 def test_impossible_tables_are_refused():

@@ -41,7 +41,8 @@ def signs(past: Past, now: Look, limits: Limits | None = None) -> dict[str, Sign
         early = name in COLLAPSE and (known < limits.grace or learns)
         before = [told[name] for told in earlier if name in told]
         if early or not _lasts(sign, before):
-            found[name] = replace(sign, light=Light.YELLOW)
+            limit = getattr(limits, name).yellow
+            found[name] = replace(sign, light=Light.YELLOW, limit=limit)
     return found
 
 
@@ -103,7 +104,7 @@ def vanishing(past: Past, now: Look, limits: Limits) -> Sign | None:
     shares = {"G's gradient is {:.2g} of what it was": max(first, median(usual or [0.0]))}
     shares = {words: value / whole for words, whole in shares.items() if whole > 0}
     if "slope" in now.measured:
-        words = "G's loss is {:.2g} as steep as it would be if D took fakes for real"
+        words = "G's loss is {:.2g} times as steep as it would be if D took fakes for real"
         shares[words] = now.measured["slope"]
     if not shares:
         return None
@@ -136,13 +137,13 @@ def overfitting(past: Past, now: Look, limits: Limits) -> Sign | None:
 
 def gradients(past: Past, now: Look, limits: Limits) -> Sign | None:
     """Gradients that run away."""
-    words = "the gradient of {} is {{:.3g}} times its usual size"
+    words = "the gradient of {} is {{1}} times its usual size"
     return _growth("gradient/", past, now, limits.gradients, words)
 
 
 def weights(past: Past, now: Look, limits: Limits) -> Sign | None:
     """Weights that run away."""
-    words = "the weights of {} are {{:.3g}} times their usual size"
+    words = "the weights of {} are {{1}} times their usual size"
     return _growth("weights/", past, now, limits.weights, words)
 
 
@@ -182,7 +183,12 @@ READINGS: dict[str, Reading] = {
 def _sign(value: float, limit: Limit, words: str) -> Sign:
     value = min(value, float_info.max)  # of a quotient that overflows
     light = limit.light(value)
-    return Sign(light, value, limit.next_to(light), words.format(value))
+    return Sign(light, value, limit.next_to(light), words.format(value, spelled(value)))
+
+
+def spelled(times: float) -> str:
+    """How many times, in three digits, or as a whole number where there are more of them."""
+    return f"{times:,.0f}" if 1e3 <= times < 1e6 else f"{times:.3g}"
 
 
 def _recent(name: str, past: Past, now: Look, limits: Limits) -> float | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 from gan_cli.doctor import Remedy
-from gan_cli.doctor.case import Case
+from gan_cli.doctor.case import Case, mended
 from gan_cli.doctor.game import (
     annealed_noise,
     augmented,
@@ -23,6 +24,7 @@ from gan_cli.doctor.game import (
     wasserstein,
 )
 from gan_cli.doctor.pace import (
+    absurd,
     clip_gradients,
     critic_oftener,
     critic_once,
@@ -33,6 +35,7 @@ from gan_cli.doctor.pace import (
     rate_divided,
     usual_rate,
 )
+from gan_cli.run import key_of
 
 Rule = Callable[[Case], Remedy | None]
 
@@ -102,8 +105,24 @@ def remedies(case: Case, signs: Iterable[str]) -> tuple[Remedy, ...]:
     """Everything to try against these signs, the worst of them first.
 
     First the likeliest remedy of each sign in turn, then the next of each. None is there that the
-    run has had already.
+    run has had already. Where a learning rate is absurd, the usual one comes first, and every other
+    remedy on top of it.
     """
+    signs = tuple(signs)
+    rate = usual_rate(case) if signs and absurd(case) else None
+    if rate is None:
+        return _ranked(case, signs)
+    keys = {key_of(change) for change in rate.changes}
+    others = (
+        replace(one, changes=(*rate.changes, *one.changes))
+        for one in _ranked(mended(case, rate.changes), signs)
+        if keys.isdisjoint(map(key_of, one.changes))
+    )
+    return (rate, *others)
+
+
+def _ranked(case: Case, signs: Sequence[str]) -> tuple[Remedy, ...]:
+    """The remedies of each sign in turn."""
     columns = [[rule(case) for rule in ADVICE.get(name, ())] for name in signs]
     ranked = (found for row in zip_longest(*map(_known, columns)) for found in row)
     told: dict[tuple[str, ...], Remedy] = {}

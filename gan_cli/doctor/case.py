@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gan_cli.study.folder import Folder
@@ -97,3 +98,13 @@ class Case:
         if self.points:
             return "r1_toy"
         return "r1_small" if self.entry("dataset") in SMALL else "r1"
+
+
+def mended(case: Case, changes: Sequence[str]) -> Case:
+    """The case with other numbers, as they are typed; `null` for none."""
+    pairs = (change.partition("=") for change in changes)
+    numbers = {key: None if value == NULL else float(value) for key, _, value in pairs}
+    return replace(case, config=case.config | numbers)
+
+
+NULL = "null"

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from gan_cli.diagnosis import COLLAPSE, Light, Sign
 from gan_cli.diagnosis.limits import Limit, Limits
-from gan_cli.doctor import Curve, Findings, Symptom
+from gan_cli.doctor import Curve, Findings, Symptom, returns
 from gan_cli.doctor.advice import remedies
 from gan_cli.doctor.case import Case
 from gan_cli.doctor.history import Seen, seen
+from gan_cli.doctor.story import LOST, story
 from gan_cli.strict import clean
 from gan_cli.study.folder import Folder
 
@@ -32,9 +33,6 @@ COURSE = ("loss/d", "loss/g", "grad_norm/d", "grad_norm/g")
 BETTER = 0.05
 """By how much less a distance must be than ever before for a run to be getting better."""
 
-LOST = frozenset({"failed", "collapsed"})
-"""States of a run that did not do what it was for."""
-
 
 def of(folder: Folder) -> Findings:
     """The findings about a run. Raises BadFile and UserMistake where it can't be read."""
@@ -45,44 +43,16 @@ def of(folder: Folder) -> Findings:
     red = any(symptom.light is Light.RED for symptom in symptoms)
     case = Case.of(folder)
     return Findings(
-        story=_story(folder, len(looks), kept),
+        story=story(folder, len(looks), kept),
         ill=red or folder.status.state in LOST,
         symptoms=tuple(symptoms),
         calm=tuple(_calm(looks, [symptom.name for symptom in symptoms])),
         passed=tuple(_passed(looks)),
-        notes=(*_early(looks, symptoms), *_late(folder)),
+        notes=(*returns.told(folder), *_early(looks, symptoms), *_late(folder)),
         blind=tuple(_blind(folder, looks, kept)),
         remedies=remedies(case, [symptom.name for symptom in symptoms]),
         looks=len(looks),
     )
-
-
-def _story(folder: Folder, looks: int, kept: bool) -> str:
-    """What became of it, and how often it was looked at."""
-    status = folder.status
-    told = [_ENDS[status.state].format(step=status.step, steps=status.steps)]
-    if status.reason:
-        told.append(clean(status.reason, 600).rstrip(". "))
-    crash = folder.path / "crash.txt"
-    if status.state in LOST and crash.is_file() and str(crash) not in told[-1]:
-        told.append(f"the traceback is in {clean(crash)}")
-    text = ": ".join(told[:2]) + "".join(f"; {more}" for more in told[2:])
-    if status.seconds >= 1:
-        text += f" ({status.seconds:,.0f} s of training)"
-    if kept:
-        return f"{text}. It was looked at {looks} time{'s' * (looks != 1)} while it trained."
-    return f"{text}."
-
-
-_ENDS = {
-    "pending": "It has not begun",
-    "running": "It is at step {step:,} of {steps:,} and goes on",
-    "done": "It is done, {step:,} of {steps:,} steps",
-    "failed": "It failed at step {step:,} of {steps:,}",
-    "collapsed": "It ended at step {step:,} of {steps:,} with samples that are alike",
-    "interrupted": "It was interrupted at step {step:,} of {steps:,}, and the same command goes on",
-}
-"""What became of a run, by its state."""
 
 
 def _names(looks: Seen) -> list[str]:

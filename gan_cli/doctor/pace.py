@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gan_cli.diagnosis import signs
 from gan_cli.doctor import Remedy
 from gan_cli.doctor.case import Case
 
@@ -83,14 +84,13 @@ USUAL = {
 }
 """The learning rates of papers and of conf/, by what they are for."""
 
-MUCH = 30.0
-"""How many times the usual rate is more than anybody uses."""
+MUCH, ABSURD = 30.0, 100.0
+"""How many times the usual rate is more than anybody uses, and so much that nothing else helps."""
 
 
 def usual_rate(case: Case) -> Remedy | None:
     """The learning rate of the papers, where it is far from it."""
-    usual = USUAL.get(case.entry("optimizer"), 0.0) * (5 if case.points else 1)
-    fastest = max(case.lr, case.d_lr)
+    usual, fastest = _usual(case), max(case.lr, case.d_lr)
     if not usual or fastest <= MUCH * usual:
         return None
     changes = [f"optimizer.lr={spelled(usual)}"]
@@ -98,9 +98,21 @@ def usual_rate(case: Case) -> Remedy | None:
         changes.append("optimizer.d_lr=null")
     return Remedy(
         tuple(changes),
-        f"a learning rate of {spelled(fastest)} is {spelled(fastest / usual)} times what is usual",
+        f"a learning rate of {spelled(fastest)} is {signs.spelled(fastest / usual)} times what is "
+        "usual",
         "Radford et al. 2015, arXiv 1511.06434, section 4",
     )
+
+
+def absurd(case: Case) -> bool:
+    """Whether a learning rate is such that nothing else can help while it stays."""
+    usual = _usual(case)
+    return usual > 0 and max(case.lr, case.d_lr) >= ABSURD * usual
+
+
+def _usual(case: Case) -> float:
+    """The usual learning rate of its optimiser and data; 0 where it is not known."""
+    return USUAL.get(case.entry("optimizer"), 0.0) * (5 if case.points else 1)
 
 
 def rate_divided(by: float, least: float = 0.0) -> Callable[[Case], Remedy | None]:

@@ -12,8 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from gan_cli import dist
-from gan_cli import memory
+from gan_cli import dist, memory
 from gan_cli.batch import Batch
 from gan_cli.errors import NumericalFailure, UserMistake
 from gan_cli.method.kit import Kit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,13 +24,22 @@ DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 WIDTH, PANEL, HEAD, FOOT = 1100, 380, 84, 20
 """Pixels: of the picture, of a panel with what is below it, and of the margins."""
 
-LETTERS, LINE, LEGEND = 38, 46, 25
-"""Signs of a name in the legend, pixels of it, and pixels of the legend's rows."""
+LETTERS, LINES, ROW, BETWEEN = 38, 5, 18, 8
+"""Signs of a line of the legend, lines of a name at most, pixels of a line, and between names."""
+
+HIGHEST = 480
+"""Pixels of the axes of a panel, at most, where its legend is longer."""
+
+FEW = 46
+"""Points of a curve up to which each is marked."""
 
 STEEP = 50.0
 """How many times the least the most is where an axis is better logarithmic."""
 
-CLOUD, ACROSS, TITLE = 270, 4, 30
+BROKEN = 3.0
+"""Sides of a usual cloud from the middle of all that one may reach and still be shown whole."""
+
+CLOUD, ACROSS, TITLE = 270, 4, 46
 """Pixels of a panel of points, such panels in a row, and pixels of the name above each."""
 
 
@@ -48,13 +58,16 @@ def overlaid(panels: Mapping[str, Sequence[Trace]], x: str, title: str, text: st
     """A panel for each number: every run a thin line, the mean of a group a thick one, in a band of
     one deviation to either side. A group has the same colour in all. `(height, width, 3)`."""
     names = list(dict.fromkeys(trace.name for traces in panels.values() for trace in traces))
-    tall = max(PANEL, LEGEND * len(names) + 90)
+    labels = {trace.name: _label(trace) for traces in panels.values() for trace in traces}
+    legend = sum(ROW * (label.count("\n") + 1) + BETWEEN for label in labels.values())
+    tall = max(PANEL, legend + 40)
     height = HEAD + tall * len(panels) + FOOT
     made = figure(WIDTH, height)
     headline(made, plainly(title), plainly(text))
     for row, (name, traces) in enumerate(panels.items()):
-        bottom = height - HEAD - tall * (row + 1) + 52
-        axes = made.add_axes((0.07, bottom / height, 0.6, (tall - 86) / height))
+        high = min(tall - 86, HIGHEST)
+        bottom = height - HEAD - tall * row - 34 - high
+        axes = made.add_axes((0.07, bottom / height, 0.6, high / height))
         for trace in traces:
             _trace(axes, trace, names.index(trace.name))
         _axes(axes, name, x, [y for trace in traces for _, line in trace.lines for y in line])
@@ -68,10 +81,7 @@ def clouds(panels: Mapping[str, Array], title: str, text: str) -> Pixels:
     width, height = max(2, across) * CLOUD + 40, HEAD + rows * (CLOUD + TITLE) + FOOT
     made = figure(width, height)
     headline(made, plainly(title), plainly(text))
-    # of most of them: one that has broken down would make dots of the others
-    low = np.median([np.quantile(one, 0.005, axis=0) for one in panels.values()], axis=0)
-    high = np.median([np.quantile(one, 0.995, axis=0) for one in panels.values()], axis=0)
-    middle, half = (low + high) / 2, max(float((high - low).max()) * 0.6, 1e-6)
+    middle, half = _frame(list(panels.values()))
     for index, (name, points) in enumerate(panels.items()):
         left = 20 + index % across * CLOUD
         top = HEAD + index // across * (CLOUD + TITLE) + TITLE
@@ -81,9 +91,25 @@ def clouds(panels: Mapping[str, Array], title: str, text: str) -> Pixels:
         axes.scatter(points[:, 0], points[:, 1], s=4, color=FAKE, alpha=0.5, linewidths=0)
         axes.set(xlim=(middle[0] - half, middle[0] + half), xticks=[], yticks=[])
         axes.set_ylim(middle[1] - half, middle[1] + half)
-        axes.set_title(plainly(shortened(name)), size=9.5, color=INK, loc="left", pad=5)
+        axes.set_title(plainly(_lines(name, 2)), size=9, color=INK, loc="left", pad=5)
         tidy(axes, ("left", "bottom", "top", "right"))
     return _drawn(made)
+
+
+def _frame(clouds: Sequence[Array]) -> tuple[Array, float]:
+    """The middle and half the side of a square that holds all clouds but those that have broken
+    down: these would make dots of the others."""
+    ends = [np.quantile(one, (0.002, 0.998), axis=0) for one in clouds]
+    usual = float(np.median([(high - low).max() for low, high in ends]))
+    home = np.median([(low + high) / 2 for low, high in ends], axis=0)
+    near = [
+        (low, high)
+        for low, high in ends
+        if max((high - home).max(), (home - low).max()) <= BROKEN * usual
+    ]
+    lows, highs = zip(*(near or ends), strict=True)
+    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
+    return (low + high) / 2, max(float((high - low).max()) * 0.55, 1e-6)
 
 
 def plainly(text: str) -> str:
@@ -97,6 +123,16 @@ def shortened(name: str) -> str:
     return name if len(name) <= LETTERS else f"{name[: half - 1]}…{name[-half:]}"
 
 
+def _lines(name: str, most: int) -> str:
+    """A name in lines that the legend has room for; torn where a setting ends, if one does."""
+    lines = textwrap.wrap(name, LETTERS, break_on_hyphens=False) or [""]
+    return "\n".join(lines[:most]) + ("…" if len(lines) > most else "")
+
+
+def _label(trace: Trace) -> str:
+    return _lines(f"{trace.name} (n\u00a0=\u00a0{len(trace.lines)})", LINES)
+
+
 def _trace(axes: Axes, trace: Trace, index: int) -> None:
     colour = COLOURS[index % len(COLOURS)]
     style = DASHES[index // len(COLOURS) % len(DASHES)]
@@ -107,8 +143,7 @@ def _trace(axes: Axes, trace: Trace, index: int) -> None:
     axes.fill_between(
         trace.at, mean - deviation, mean + deviation, color=colour, alpha=0.14, linewidth=0
     )
-    label = f"{shortened(trace.name)} (n = {len(trace.lines)})"
-    marker = "o" if len(trace.at) < LINE else ""
+    marker = "o" if len(trace.at) < FEW else ""
     axes.plot(
         trace.at,
         mean,
@@ -117,7 +152,7 @@ def _trace(axes: Axes, trace: Trace, index: int) -> None:
         linestyle=style,
         marker=marker,
         markersize=3,
-        label=plainly(label),
+        label=plainly(_label(trace)),
     )
 
 
@@ -138,6 +173,7 @@ def _axes(axes: Axes, name: str, x: str, values: Sequence[float]) -> None:
         fontsize=9.5,
         labelcolor=SOFT,
         borderaxespad=0,
+        labelspacing=BETWEEN / 13.2,
     )
     tidy(axes)
 

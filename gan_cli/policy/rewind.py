@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,8 +34,9 @@ class Rewind:
 
     def __post_init__(self) -> None:
         for name, value in (("lr", self.lr), ("d_lr", self.d_lr)):
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{name} is what a learning rate is multiplied by, not {value}")
+            if value is not None and not 0 < value <= 1:
+                told = "is what a learning rate is multiplied by, above 0 and up to 1"
+                raise ValueError(f"{name} {told}, not {value}")
         if self.lr == 1 and self.d_lr in (None, 1):
             raise ValueError("lr=1: nothing would change, and the same would happen again: lr=0.5")
         if self.times < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 import torch.distributed as together
+
+# before there is a group: imported later, its functions would keep the group as their default
+import torch.distributed.nn.functional  # noqa: F401
 
 from gan_cli.errors import LostRank, UserMistake
 from gan_cli.launcher import Place, torchrun
@@ -77,13 +81,42 @@ def joined(place: Place | None) -> Iterator[None]:
         warnings.simplefilter("ignore")  # rank 0 says it
     try:
         yield
-        together.barrier()
+        with talking():
+            together.barrier()
     except BaseException as error:
         first(error)  # before anything is torn down, which the others would notice
+        _forget(error)
+        _leave(_here.group)
+        _see_off(_here.group)
         raise
     else:
-        together.destroy_process_group()
+        _leave(_here.group)
         _here.group = None
+
+
+def _leave(group: Group) -> None:
+    """Let go of the others in order: threads that still run when Python ends abort the process.
+
+    Groups of NCCL are left to the end of the process: they would wait for those that are gone.
+    """
+    if group.data is None:
+        together.destroy_process_group()
+
+
+def _see_off(group: Group) -> None:
+    """Keep the meeting place, where this rank does, until all have asked there who tells."""
+    if group.place.rank or group.place.hosted:
+        return
+    until = time.monotonic() + POLITE
+    while time.monotonic() < until and group.store.add("told", 0) < group.place.size:
+        time.sleep(0.02)
+
+
+def _forget(error: BaseException | None) -> None:
+    """Let go of what the frames of an error hold, the group of the ranks among it."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager

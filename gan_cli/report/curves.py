@@ -29,7 +29,9 @@ SPEED = 300
 
 _SPEED = "Images a second"
 _RATES = "learning_rate"
-_COUNTS = frozenset({"images", "updates"})
+_APART = frozenset({"images", "updates", "diagnosis"})
+"""Columns that count, and the lights, which have strips of their own."""
+
 _COLOURS = {"d": 0, "g": 1, "real": 2, "fake": 3}
 
 
@@ -43,7 +45,7 @@ def section(folder: Folder, charts: Charts) -> Html | None:
     groups: dict[str, dict[str, Column]] = {}
     for name, column in found.columns.items():
         group, _, leaf = name.partition("/")
-        if group not in _COUNTS:
+        if group not in _APART:
             groups.setdefault(group, {})[leaf or group] = column
     if all(_constant(column) for column in groups.get(_RATES, {}).values()):
         groups.pop(_RATES, None)  # the settings say it

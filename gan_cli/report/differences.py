@@ -1,13 +1,13 @@
-"""What tells groups apart beyond chance: paired differences from the leader, with intervals."""
+"""What tells groups apart beyond chance: paired differences from the best, with intervals."""
 
 from __future__ import annotations
 
 import math
 
 from gan_cli.report.markup import Html, el
-from gan_cli.report.standings import MOST, name
+from gan_cli.report.standings import MOST, Names
 from gan_cli.report.words import number
-from gan_cli.study.leaderboard import Board, Figure, Group
+from gan_cli.study.leaderboard import Board, Figure
 from gan_cli.study.paired import Difference
 
 FIGURES = 4
@@ -45,25 +45,27 @@ def _figure(made: Board, figure: Figure) -> tuple[Figure, str, Html] | None:
     known = [group for group in made.groups if math.isfinite(group.mean(figure.name))]
     if len(known) < 2:
         return None
-    leader = max(known, key=lambda group: (figure.better or -1) * group.mean(figure.name))
+    names = Names(known, made.columns)
+    leader = max(known, key=lambda group: figure.better * group.mean(figure.name))
     pairs = [(group, group.less(leader, figure)) for group in known if group is not leader]
     ends = [end for _, one in pairs for end in (one.low, one.high, one.mean) if end is not None]
     ends = [0.0, *(end for end in ends if math.isfinite(end))]
     reach = (min(ends), max(ends))
     heads = [el("th", "Group"), el("th.n", "Difference"), el("th.n", "95 % interval")]
     heads += [el("th.n", "Pairs"), el("th", "Around zero"), el("th", "")]
-    rows = [_row(made, group, one, reach) for group, one in pairs[:MOST]]
+    rows = [_row(names(group), one, reach) for group, one in pairs[:MOST]]
     table = el("div.scroll", el("table", el("thead", el("tr", *heads)), el("tbody", *rows)))
-    words = f"less that of {name(made, leader)}, the leader ({number(leader.mean(figure.name))})"
+    which = "the leader" if figure.better else "the first of the table"
+    words = f"less that of {names(leader)}, {which} ({number(leader.mean(figure.name))})"
     return figure, words, table
 
 
-def _row(made: Board, group: Group, one: Difference, reach: tuple[float, float]) -> Html:
+def _row(name: str, one: Difference, reach: tuple[float, float]) -> Html:
     between = "–" if one.low is None else f"{number(one.low)} … {number(one.high)}"
     bar = _bar(one, *reach) if reach[1] > reach[0] else None
     return el(
         "tr",
-        el("td", name(made, group)),
+        el("td", name),
         el("td.n", number(one.mean)),
         el("td.n", between),
         el("td.n", str(one.n)),

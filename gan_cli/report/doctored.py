@@ -41,8 +41,7 @@ def _chart(symptom: Symptom, charts: Charts) -> Chart:
     values = [short(value) for value in curve.values]
     title = symptom.name
     series = Series(title if curve.name == title else curve.name, 0, values, limits=curve.limits)
-    since = f"since step {count(symptom.since)}" if symptom.since else "from the start"
-    return Chart(title, axis, [series], f"{symptom.light.word} {since}: {symptom.words}")
+    return Chart(title, axis, [series], _told(symptom))
 
 
 def _symptoms(found: Findings) -> Html | None:
@@ -53,8 +52,13 @@ def _symptoms(found: Findings) -> Html | None:
 
 
 def _symptom(one: Symptom) -> Html:
-    since = f"since step {count(one.since)}" if one.since else "from the start"
-    return el("li", badge(one.light, one.name), f" {one.light.word} {since}: {one.words}")
+    return el("li", badge(one.light, one.name), f" {_told(one)}")
+
+
+def _told(one: Symptom) -> str:
+    """The light now, since when there is one that is not green, and what was seen."""
+    since = f"on since step {count(one.since)}" if one.since else "on from the start"
+    return f"{one.light.word}, {since}: {one.words}"
 
 
 def _remedies(remedies: Iterable[Remedy]) -> Html | None:

@@ -45,9 +45,11 @@ def strips(found: Looks) -> Html | None:
 
 def facts(found: Looks) -> list[list[Any]]:
     """Stretches of yellow and red of the worst of all signs, for the curves."""
+    runs = _stretches(found, None)
+    ends = [start for start, *_ in runs[1:]] + [runs[-1][1]] if runs else []
     return [
         [start, end, worst.word]
-        for start, end, worst, _ in _stretches(found, None)
+        for (start, _, worst, _), end in zip(runs, ends, strict=True)
         if worst is not Light.GREEN
     ]
 

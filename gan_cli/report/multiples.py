@@ -10,10 +10,11 @@ from gan_cli.report import pictures
 from gan_cli.report.courses import Courses, Points
 from gan_cli.report.markup import Html, el, join
 from gan_cli.report.run_page import badge
-from gan_cli.report.standings import anchor, name
+from gan_cli.report.standings import Names, anchor
 from gan_cli.report.words import count, many, number, span
+from gan_cli.study.brief import FEW
 from gan_cli.study.folder import Folder
-from gan_cli.study.leaderboard import Board, Group
+from gan_cli.study.leaderboard import Board
 from gan_cli.study.ledger import Job
 from gan_cli.study.result import Result
 
@@ -25,6 +26,9 @@ ROWS = 2000
 
 LARGEST = 90_000
 """Bytes of a picture as it lies there; a larger one is made smaller."""
+
+TOY = "toy.jsonl"
+"""The file of a run of points, whose pictures have several panels, the samples in the first."""
 
 _WIDE, _HIGH, _POINTS = 200, 64, 120
 _TRUSTED = frozenset({"done", "running", "interrupted"})
@@ -48,7 +52,9 @@ class _Frame:
         return f"{x:.1f},{_HIGH - _HIGH * min(1.0, max(0.0, share)):.1f}"
 
 
-def section(made: Board, courses: Courses, link: Link, unstarted: Sequence[Job]) -> Html:
+def section(
+    made: Board, names: Names, courses: Courses, link: Link, unstarted: Sequence[Job]
+) -> Html:
     """Cards by group, and a table of all runs and of jobs that have none."""
     figure = made.figures[0].name if made.figures else ""
     runs = [result for group in made.groups for result in group.results]
@@ -61,9 +67,11 @@ def section(made: Board, courses: Courses, link: Link, unstarted: Sequence[Job])
         own = [result for result in group.results if id(result) in shown]
         cards = [_card(result, points[id(result)], frame, room, link) for result in own]
         if cards:
-            groups.append(_group(made, at, group, cards))
+            groups.append(_group(names(group), group.called(made.columns), at, cards))
     left = len(runs) - len(shown)
     words = f"The last samples of each run{_axes(frame)}."
+    if len(made.columns) > FEW:
+        words += " A name leaves out what half of all groups or more have."
     if left > 0:
         words += f" {many(left, 'run')} more in the table alone."
     return el(
@@ -81,9 +89,11 @@ def _axes(frame: _Frame | None) -> str:
     return f", and {frame.name} from {span_} over {count(frame.steps)} steps, the same axes for all"
 
 
-def _group(made: Board, at: int, group: Group, cards: list[Html]) -> Html:
-    head = el("div.head", el("h3", name(made, group)), el("p.hint", many(len(cards), "run")))
-    return el(f"div#{anchor(at)}.group", head, el("div.multiples", *cards))
+def _group(name: str, whole: str, at: int, cards: list[Html]) -> Html:
+    title = el("h3", name, at={"title": whole if whole != name else None})
+    alone = len(cards) == 1
+    head = el("div.head", title, None if alone else el("p.hint", many(len(cards), "run")))
+    return el(f"div#{anchor(at)}.group{'.alone' * alone}", head, el("div.multiples", *cards))
 
 
 def _frame(figure: str, runs: Sequence[tuple[Result, Points]]) -> _Frame | None:
@@ -110,7 +120,7 @@ def _card(result: Result, points: Points, frame: _Frame | None, room: int, link:
         "div.job",
         el("div.head", head, badge(result.state)),
         _picture(result, room),
-        _curve(points, frame) if frame else None,
+        _curve(points, frame) if frame and len(points) > 1 else None,
         told or el("p.why", result.reason or f"step {count(result.step)}"),
     )
 
@@ -118,6 +128,8 @@ def _card(result: Result, points: Points, frame: _Frame | None, room: int, link:
 def _picture(result: Result, room: int) -> Html:
     samples = result.folder.samples
     found = pictures.read(samples[-1][1]) if samples else None
+    if found and (result.folder.path / TOY).is_file():
+        found = pictures.first_panel(found)
     made = pictures.small(found, room) if found else None
     if made is None:
         return el("div.none", "no samples")
@@ -125,12 +137,11 @@ def _picture(result: Result, room: int) -> Html:
 
 
 def _curve(points: Points, frame: _Frame) -> Html:
-    path = "M" + "L".join(frame.place(*point) for point in points) if len(points) > 1 else ""
+    path = "M" + "L".join(frame.place(*point) for point in points)
     axis = f"M0,0V{_HIGH}H{_WIDE}"
     at = {"viewBox": f"0 0 {_WIDE} {_HIGH}", "preserveAspectRatio": "none", "role": "img"}
-    label = f"{frame.name} over steps"
-    if points:
-        label += f", from {number(points[0][1])} to {number(points[-1][1])}"
+    ends = f"from {number(points[0][1])} to {number(points[-1][1])}"
+    label = f"{frame.name} over steps, {ends}"
     inside = [el("path.axis", at={"d": axis, "fill": "none"}), el("path.line", at={"d": path})]
     return el("svg", *inside, at=at | {"aria-label": label})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gan_cli.report.charts import COLOURS, Axis, Chart, Charts, Series, toolbar
 from gan_cli.report.courses import Courses
 from gan_cli.report.markup import Html, el
-from gan_cli.report.standings import brief
+from gan_cli.report.standings import Names
 from gan_cli.study.averaged import Averaged, Course, averaged
 from gan_cli.study.leaderboard import Board, Figure, Group
 
@@ -13,10 +13,10 @@ FIGURES = 6
 """Figures that have a chart, at most."""
 
 
-def section(made: Board, courses: Courses, charts: Charts) -> Html | None:
+def section(made: Board, names: Names, courses: Courses, charts: Charts) -> Html | None:
     """A chart for each figure; None where nothing has two points."""
     figures = made.figures[:FIGURES]
-    drawn = [found for one in figures if (found := _chart(made, one, courses, charts))]
+    drawn = [found for one in figures if (found := _chart(made, names, one, courses, charts))]
     if not drawn:
         return None
     places = [charts.add(chart) for chart in drawn]
@@ -30,17 +30,19 @@ def section(made: Board, courses: Courses, charts: Charts) -> Html | None:
     )
 
 
-def _chart(made: Board, figure: Figure, courses: Courses, charts: Charts) -> Chart | None:
-    curves = [
-        (at, brief(made, group), _mean(group, figure, courses))
-        for at, group in enumerate(made.groups[:COLOURS])
-    ]
+def _chart(
+    made: Board, names: Names, figure: Figure, courses: Courses, charts: Charts
+) -> Chart | None:
+    means = [(group, _mean(group, figure, courses)) for group in made.groups[:COLOURS]]
+    curves = [(at, group, one) for at, (group, one) in enumerate(means) if one.at]
     steps = sorted({int(at) for _, _, one in curves for at in one.at})
     if len(steps) < 2:
         return None
     axis = f"figure {figure.name}"
     charts.axes[axis] = Axis(steps)
-    series = [_series(label, at, one, steps) for at, label, one in curves if one.at]
+    if len(curves) > 1:
+        names = Names([group for _, group, _ in curves], made.columns)
+    series = [_series(names.values(group), at, one, steps) for at, group, one in curves]
     return Chart(figure.name, axis, series, _BETTER[figure.better])
 
 

@@ -25,6 +25,10 @@ _Thing = TypeVar("_Thing")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
+PANEL, PANEL_GAP = (50, 106, 530, 586), (50, 96)
+"""Where the first panel of a game in the plane is, as left, top, right, bottom; and the room to the
+right of a panel and below it. gan_cli.plot.plane draws them, which takes long to import."""
+
 SMOOTH = 420
 """Pixels of a side from which on a picture is shown smoothly: its samples are no squares then."""
 
@@ -85,6 +89,25 @@ def small(picture: Picture, room: int, side: int = 320) -> Picture | None:
     told = io.BytesIO()
     made.save(told, "WEBP", quality=80)
     return Picture(told.getvalue(), *made.size, "webp")
+
+
+def first_panel(picture: Picture) -> Picture:
+    """The panel with the samples of a picture of a game in the plane; what is none as it is."""
+    columns, left = divmod(picture.width - PANEL[0], PANEL[2] - PANEL[0] + PANEL_GAP[0])
+    rows, below = divmod(picture.height - PANEL[1], PANEL[3] - PANEL[1] + PANEL_GAP[1])
+    if left or below or columns < 2 or rows < 1:
+        return picture
+    from PIL import Image  # takes its time to import
+
+    try:
+        with Image.open(io.BytesIO(picture.data), formats=["PNG"]) as whole:
+            panel = whole.crop(PANEL)
+            panel.thumbnail((320, 320))
+            told = io.BytesIO()
+            panel.convert("RGB").save(told, "WEBP", quality=80)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return picture
+    return Picture(told.getvalue(), *panel.size, "webp")
 
 
 def chosen(

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from gan_cli import __version__
-from gan_cli.doctor import findings
+from gan_cli.doctor import findings, story
 from gan_cli.doctor.history import seen
+from gan_cli.doctor.returns import returns
 from gan_cli.report import about, album, curves, doctored, figures, lights
 from gan_cli.report.charts import Charts
 from gan_cli.report.markup import Html, data, el, join, page
@@ -143,7 +144,8 @@ def _banner(folder: Folder) -> Html | None:
     if colour is None or not status.reason:
         return None
     return el(
-        f"div.note.{colour}", el("p", el("b", status.state.capitalize()), f": {status.reason}")
+        f"div.note.{colour}",
+        el("p", el("b", status.state.capitalize()), f": {story.reason(status)}"),
     )
 
 
@@ -153,8 +155,10 @@ def _tiles(folder: Folder, measured: Any) -> list[Html]:
     share = f"{status.step / status.steps:.0%} of {count(status.steps)}" if status.steps else ""
     tiles = [tile("Steps", count(status.step), share)]
     if status.seconds:
-        sessions = len(folder.record.sessions)
-        tiles.append(tile("Trained for", span(status.seconds), f"in {many(sessions, 'session')}"))
+        how = f"in {many(len(folder.record.sessions), 'session')}"
+        if back := len(returns(folder.path)):
+            how += f", went back {many(back, 'time')}"
+        tiles.append(tile("Trained for", span(status.seconds), how))
     if speed := curves.speed(folder):
         images = int(folder.last.get("images", 0))
         tiles.append(tile("Images a second", rate(speed), f"{count(images)} in all"))

@@ -177,6 +177,9 @@ class Chart {
         if (sorted.length) extremes.push(cut(.02), cut(.98));
       } else extremes.push(...low, ...high);
       if (one.floor !== undefined) { extremes.push(one.floor); if (one.floor <= 0) positive = false; }
+      const least = Math.min(...low), most = Math.max(...high); /* limits that are not far off are seen */
+      for (const limit of Object.values(one.limits ?? {}))
+        if (limit !== null && (least === most || (limit >= 2 * least - most && limit <= 3 * most))) extremes.push(limit);
     }
     this.logged = view.log && positive && extremes.length > 0;
     const scaled = this.logged ? extremes.map(Math.log10) : extremes;

@@ -17,7 +17,7 @@ from gan_cli.report.markup import Html, data, el, join, page
 from gan_cli.report.run_page import badge, footer, navigation, tile
 from gan_cli.report.words import count, many, number, plus_minus, span
 from gan_cli.study.folder import Folder
-from gan_cli.study.leaderboard import Board, board
+from gan_cli.study.leaderboard import Board, arranged, board
 from gan_cli.study.ledger import Job, Ledger
 from gan_cli.study.result import read
 from gan_cli.study.settings import spelled
@@ -70,19 +70,23 @@ def sweep_page(study: Study) -> str:
     """The page of a sweep. What can't be read of a run is left out, and said."""
     results = [read(folder) for folder in study.folders]
     made = board(results)
+    if not standings.ranked(made):
+        made = arranged(made, "name")
+    names = standings.Names(made.groups, made.columns)
     charts, courses = Charts(), Courses()
     sections = {
-        "leaderboard": standings.section(made),
-        "curves": overlaid.section(made, courses, charts),
+        "leaderboard": standings.section(made, names),
+        "curves": overlaid.section(made, names, courses, charts),
         "differences": differences.section(made),
-        "runs": multiples.section(made, courses, study.link, study.unstarted),
+        "runs": multiples.section(made, names, courses, study.link, study.unstarted),
         "settings": _shared(made),
     }
-    links = [(f"#{name}", _NAMES[name]) for name, found in sections.items() if found is not None]
+    titles = _NAMES | {"leaderboard": standings.title(made)}
+    links = [(f"#{name}", titles[name]) for name, found in sections.items() if found is not None]
     going = any(result.state == _GOING for result in results)
     body = join(
         [
-            _header(study, made),
+            _header(study, made, names),
             navigation(links),
             el("main", el("div.wrap", *sections.values())),
             footer(going),
@@ -95,7 +99,7 @@ def sweep_page(study: Study) -> str:
 _GOING = "running"
 
 
-def _header(study: Study, made: Board) -> Html:
+def _header(study: Study, made: Board, names: standings.Names) -> Html:
     states = Counter(result.state for result in (*made.results, *made.unreadable))
     states.update(job.state for job in study.unstarted)
     order = [state for state in _ORDER if states[state]]
@@ -111,7 +115,7 @@ def _header(study: Study, made: Board) -> Html:
             el("h1", short),
             el("p.place", name) if short != name else None,
             el("ul.chips", *chips),
-            el("dl.tiles", *_tiles(made, sum(states.values()))),
+            el("dl.tiles", *_tiles(made, names, sum(states.values()))),
             el("div.card.spaced", command(typed)) if typed else None,
         ),
     )
@@ -122,7 +126,7 @@ def _title(name: str, made: Board) -> str:
     return name if len(name) <= LONGEST else " × ".join(made.columns[:NAMED]) or name
 
 
-def _tiles(made: Board, jobs: int) -> list[Html]:
+def _tiles(made: Board, names: standings.Names, jobs: int) -> list[Html]:
     runs = made.results
     counts = {
         column: len({group.key[at] for group in made.groups})
@@ -140,8 +144,7 @@ def _tiles(made: Board, jobs: int) -> list[Html]:
         found = first.spread(figure.name)
         if found is not None and figure.better:
             error = el("span.pm", f" {plus_minus(found.deviation)}")
-            name = standings.name(made, first)
-            value = el("dd", number(found.mean), error, el("small", name))
+            value = el("dd", number(found.mean), error, el("small", names(first)))
             tiles.append(el("div", el("dt", f"Best {figure.name}"), value))
     return tiles
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -19,11 +20,17 @@ from gan_cli.run import CONTROL
 from gan_cli.scores import Scores
 from gan_cli.status import NO_STATUS, Status
 from gan_cli.study.ledger import LEDGER, Ledger
-from gan_cli.tail import every_row, last_row
+from gan_cli.tail import every_row, last_row, last_rows
 
 _SAMPLE = re.compile(r"step-(\d{1,15})\.png")
+LATELY = 100
+"""Rows that a mean of the last steps is over, at most."""
+
 _PASSED = re.compile(r"^\.|\.old-\d+$")
 """Directories that are passed by: hidden ones, and runs that `fresh` moved aside."""
+
+MOST = 1000
+"""Rows of metrics that are kept of a run, where there are as many; up to twice as many."""
 
 _DEEP = 3
 """Directories within one another that are looked through for runs."""
@@ -78,23 +85,42 @@ class Folder:
         """The last row of its metrics, as numbers; {} before the first."""
         return _numbers(last_row(self.path / "metrics.jsonl"))
 
-    def metrics(self, most: int = 1000) -> dict[str, list[float]]:
-        """Every column of its metrics, `most` rows or a few more, evenly spread, the last among
-        them; a number that a row has not is NaN."""
+    @cached_property
+    def lately(self) -> dict[str, float]:
+        """The means of its metrics over the last tenth of its steps, LATELY rows of it at most."""
+        rows = [_numbers(row) for row in last_rows(self.path / "metrics.jsonl", LATELY)]
+        rows = [row for row in rows if 10 * row["step"] > 9 * rows[0]["step"]]
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: [row[name] for row in rows if name in row] for name in names}
+        return {name: sum(values) / len(values) for name, values in columns.items()}
+
+    def metrics(self, most: int = MOST) -> dict[str, list[float]]:
+        """Every column of its metrics, `most` rows (MOST at the most) up to twice as many, evenly
+        spread, and the last; a number that a row has not is NaN."""
+        kept, last = self._thinned
+        stride = 1
+        while len(kept.get("step", ())) > 2 * most * stride:
+            stride *= 2
+        columns = {name: [*values[::stride]] for name, values in kept.items()}
+        if last and columns["step"][-1] < last["step"]:
+            for name, values in columns.items():
+                values.append(last.get(name, math.nan))
+        return columns
+
+    @cached_property
+    def _thinned(self) -> tuple[dict[str, array[float]], dict[str, float]]:
+        """Columns of its metrics, of 2 * MOST rows at most, and the last row."""
         kept: list[dict[str, Any]] = []
-        stride, last = 1, None
-        for number, row in enumerate(every_row(self.path / "metrics.jsonl")):
-            last = row
+        stride, last = 1, dict[str, Any]()
+        for number, last in enumerate(every_row(self.path / "metrics.jsonl")):
             if number % stride:
                 continue
-            kept.append(row)
-            if len(kept) > 2 * most:
-                kept, stride = kept[::2], 2 * stride
-        if last is not None and last is not kept[-1]:
             kept.append(last)
-        rows = [_numbers(row) for row in kept]
-        names = dict.fromkeys(name for row in rows for name in row)
-        return {name: [row.get(name, math.nan) for row in rows] for name in names}
+            if len(kept) > 2 * MOST:
+                kept, stride = kept[::2], 2 * stride
+        rows, end = [*map(_numbers, kept)], _numbers(last)
+        names = dict.fromkeys(name for row in (*rows, end) for name in row)
+        return {n: array("d", (row.get(n, math.nan) for row in rows)) for n in names}, end
 
     @cached_property
     def evaluations(self) -> list[tuple[int, Scores]]:

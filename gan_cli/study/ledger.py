@@ -172,7 +172,7 @@ class _Known:
         known = replace(before, name=job.name, overrides=job.overrides, config=job.config)
         if before.state == _RUNNING and lock.held(_claim(self._directory, before)):
             return known
-        if before.overrides != job.overrides and before.state in ENDED:
+        if sorted(before.overrides) != sorted(job.overrides) and before.state in ENDED:
             return replace(known, state=PENDING, reason="")
         return self._told(known)
 

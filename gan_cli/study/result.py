@@ -16,6 +16,9 @@ from gan_cli.tail import row_at
 UNREADABLE = "unreadable"
 """The state of a directory that calls itself a run, and can't be read as one."""
 
+UNWELL = ("failed", "collapsed", UNREADABLE)
+"""States whose reason is told."""
+
 ASIDE = ("step", "images", "updates/", "learning_rate/")
 """Columns of the metrics that count rather than measure."""
 
@@ -80,7 +83,7 @@ def read(folder: Folder, at: str = LAST) -> Result:
             status.state,
             status.reason,
             folder.seed,
-            status.step,
+            min(status.step, int(at)) if at.isdigit() else status.step,
             status.steps,
             settings(folder),
             (*typed(record.overrides),),
@@ -113,14 +116,15 @@ def course(folder: Folder, name: str) -> Iterator[tuple[int, Value]]:
         yield int(at), Value(value)
 
 
-def _trained(row: dict[str, Any]) -> dict[str, Value]:
+def _trained(row: Mapping[str, Any]) -> dict[str, Value]:
     """The numbers of a row of the metrics, but for those that count."""
     told = ((name, number(value)) for name, value in row.items() if not name.startswith(ASIDE))
     return {name: Value(value) for name, value in told if value is not None}
 
 
 def _last(folder: Folder, at: str) -> dict[str, Value]:
-    return _trained(folder.last) | (values(folder.scores) if folder.scores else {})
+    """The means of the last part of the run, and its newest evaluation."""
+    return _trained(folder.lately) | (values(folder.scores) if folder.scores else {})
 
 
 def _best(folder: Folder, at: str) -> dict[str, Value]:

@@ -20,6 +20,9 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 _EQUAL = {"=": True, "==": True, "!=": False}
+LISTED = 24
+"""Words that are told where one is unknown and none is near, at most."""
+
 EXAMPLE = "loss=hinge, 'optimizer.lr<1e-3' or state!=failed"
 
 
@@ -70,11 +73,12 @@ def unknown(word: str, known: Iterable[str], what: str) -> UserMistake:
     """That a word is none of those known, and the nearest."""
     from difflib import get_close_matches
 
-    there = sorted(known)
+    there = sorted(key for key in known if "_target_" not in key)
     near = get_close_matches(word, there, n=1)
     leaves = [key for key in there if key.rpartition(".")[2] == word]
     told = f"did you mean {[*leaves, *near][0]}?" if near or leaves else ""
-    listed = "" if len(there) > 12 else f"there are {', '.join(there) or 'none'}"
+    more = ", …" if len(there) > LISTED else ""
+    listed = f"there are {', '.join(there[:LISTED]) or 'none'}{more}"
     return UserMistake(f"{clean(word, 60)} is no {what}; {clean(told or listed, 400)}".rstrip("; "))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 from gan_cli import dist
 from gan_cli.errors import GanError
 from tests.conftest import entries
+from tests.games import spec
 from tests.ranks import State, configured, played, spawn
 
 pytestmark = pytest.mark.training
@@ -21,10 +24,17 @@ UNET = "model=unet model.width=4 optimizer=sgd optimizer.lr=0.05 critic_norm=non
 ENERGIES = ("began", "ebgan")
 """Losses that want a D of another kind."""
 
+
+def kinds(group: str) -> list[str]:
+    """One entry for each class of a group, as those that differ in numbers alone are one kind."""
+    named = {name: spec(group, name).get("_target_", "") for name in entries(group)}
+    return sorted({target: name for name, target in reversed(named.items()) if target}.values())
+
+
 GAMES = [
-    *(f"{MLP} loss={name}" for name in entries("loss") if name not in ENERGIES),
-    *(f"{MLP} penalty=[{name}]" for name in entries("penalty") if name != "none"),
-    *(f"{MLP} dynamics={name}" for name in entries("dynamics")),
+    *(f"{MLP} loss={name}" for name in kinds("loss") if name not in ENERGIES),
+    *(f"{MLP} penalty=[{name}]" for name in kinds("penalty")),
+    *(f"{MLP} dynamics={name}" for name in kinds("dynamics")),
     f"{MLP} loss=wgan_gp n_critic=3 optimizer=adam",
     f"{MLP} accumulate=2 clip_grad=0.1",
     f"{MLP} top_k=0.5 n_generator=2",
@@ -44,18 +54,29 @@ GAMES = [
 ]  # fmt: skip
 
 
+def everything(configs: list[dict[str, Any]]) -> tuple[list[State], str]:
+    """What ranks come to in each game; and what they are told whose weights differ."""
+    with pytest.raises(GanError) as raised:
+        dist.check_alike({"G/w": torch.zeros(3) + dist.rank()}, 7)
+    return played(configs), str(raised.value)
+
+
+Both = tuple[dict[str, tuple[State, tuple[State, ...]]], list[str]]
+
+
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[State, tuple[State, ...]]]:
-    """What one rank comes to in each game, and what two do."""
+def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
+    """What one rank comes to in each game, and what two do; what both are told."""
     configs = [configured(game) for game in GAMES]
     alone = played(configs)
-    two = spawn(played, configs, 2, tmp_path_factory.mktemp("ranks"))
-    return dict(zip(GAMES, zip(alone, zip(*two, strict=True), strict=True), strict=True))
+    two = spawn(everything, configs, 2, tmp_path_factory.mktemp("ranks"))
+    states = zip(alone, zip(*(games for games, _ in two), strict=True), strict=True)
+    return dict(zip(GAMES, states, strict=True)), [told for _, told in two]
 
 
 @pytest.mark.parametrize("game", GAMES)
 def test_two_ranks_are_one(game, both):
-    alone, (first, second) = both[game]
+    alone, (first, second) = both[0][game]
     assert alone.keys() == first.keys()
     for name, value in alone.items():
         assert torch.equal(first[name], second[name]), f"{name} is not the same on both ranks"
@@ -75,13 +96,5 @@ def test_alone_nothing_is_changed():
     assert torch.equal(mine, torch.rand(5, 2))
 
 
-def _differing(_: object) -> str:
-    """What ranks are told whose weights differ."""
-    with pytest.raises(GanError) as raised:
-        dist.check_alike({"G/w": torch.zeros(3) + dist.rank()}, 7)
-    return str(raised.value)
-
-
-def test_ranks_that_differ_are_found(tmp_path):
-    told = spawn(_differing, None, 2, tmp_path)
-    assert all("step 7: G/w is not the same on all ranks" in text for text in told)
+def test_ranks_that_differ_are_found(both):
+    assert all("step 7: G/w is not the same on all ranks" in text for text in both[1])

@@ -132,3 +132,17 @@ def test_variants_are_those_of_their_papers():
     )
     assert (ttur["lr"], ttur["d_lr"], ttur["betas"]) == (1e-4, 4e-4, [0.0, 0.9])
     assert (r3gan["lr"], r3gan["d_lr"], r3gan["betas"]) == (2e-4, None, [0.0, 0.9])
+
+
+@pytest.mark.parametrize("name", entries("optimizer"))
+def test_a_gradient_counts_by_its_places_and_not_by_its_layout_in_memory(name):
+    """The gradient of a convolution that is differentiated twice comes transposed in memory."""
+    torch.manual_seed(0)
+    start, slope = torch.randn(3, 3, 2, 2), torch.randn(3, 3, 2, 2)
+    moved = []
+    for given in (slope, slope.transpose(0, 1).contiguous().transpose(0, 1)):
+        net = torch.nn.Conv2d(3, 3, 2, bias=False)
+        net.weight.data.copy_(start)
+        Player(net, part("optimizer", name), 0.1).push([given])
+        moved.append(net.weight.detach())
+    assert torch.equal(*moved)
