@@ -47,6 +47,7 @@ GAMES = [
     f"{DCGAN} augment=ada critic_norm=none penalty=[cr]",
     f"{DCGAN} task=label condition=projection condition.g=norm",
     f"model=stylegan2 model.minibatch_std=0 n_generator=2 {SLOW}",
+    f"model=stylegan2 model.minibatch_std=0 term=[path_length] term.path_length.every=1 {SLOW}",
     f"{UNET} task=denoise model.dropout=0.5 hardware.batch_norm=synchronised",
     f"{UNET} task=inpaint condition.matching=true hardware.batch_norm=synchronised",
     "dataset=grid25 model=mlp_toy",
