@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_cli import disk, options
 from gan_cli.cli_page import BOLD, CYAN, DIM, GREEN, RED, Page
 from gan_cli.diagnosis import Light
 from gan_cli.doctor import Findings, Remedy, Symptom, chart, command, findings
-from gan_cli.errors import UserMistake
+from gan_cli.errors import GanError, UserMistake
 from gan_cli.record import Record
 from gan_cli.strict import clean
 from gan_cli.study.folder import Folder
 from gan_cli.written import show
+
+if TYPE_CHECKING:
+    from gan_cli.cli_rehearse import Rehearsal
 
 MOST = 3
 """Commands that are shown."""
 
 TRIED = 9
 """Remedies that are composed, at most, to find so many that a run would begin with."""
+
+WELL = "Nothing wrong was seen: every sign that could be told is green."
+CALM = "Every sign that could be told is green at the last look."
 
 YELLOW = "33"
 COLOURS = {Light.GREEN: GREEN, Light.YELLOW: YELLOW, Light.RED: RED}
@@ -81,11 +88,31 @@ def _advice(record: Record, found: Findings) -> list[Advice]:
     rehearsal = Rehearsal(record)
     told: list[Advice] = []
     for remedy in found.remedies[:TRIED]:
-        if rehearsal.refusal(command.overrides(record, remedy)) is None:
-            told.append(Advice(remedy, command.typed(record, remedy)))
+        if (typed := _begins(rehearsal, record, remedy)) is not None:
+            told.append(typed)
         if len(told) == MOST:
             break
     return told
+
+
+def _begins(rehearsal: Rehearsal, record: Record, remedy: Remedy) -> Advice | None:
+    """The remedy as a command that would begin; None where none would.
+
+    A run that can't go on itself begins anew.
+    """
+    if remedy.resume:
+        from gan_cli.cli_compose import Sources, quote
+        from gan_cli.cli_resume import rewrite
+
+        asked = [f"resume={quote(remedy.resume)}", *remedy.changes]
+        sources = Sources(record.config_dir, record.config_name)
+        with suppress(GanError):
+            if rehearsal.refusal(rewrite(asked, sources, multirun=False)) is None:
+                return Advice(remedy, command.shell(record, asked))
+        remedy = replace(remedy, resume="")
+    if rehearsal.refusal(command.overrides(record, remedy)) is None:
+        return Advice(remedy, command.typed(record, remedy))
+    return None
 
 
 def _text(folder: Folder, found: Findings, advice: list[Advice]) -> None:
@@ -94,8 +121,8 @@ def _text(folder: Folder, found: Findings, advice: list[Advice]) -> None:
     page.text(found.story)
     for symptom in found.symptoms:
         _symptom(page, symptom)
-    if not found.symptoms and found.looks:
-        page.text("Nothing wrong was seen: every sign that could be told is green.")
+    if not found.symptoms and found.looks and not found.ill:
+        page.text(CALM if found.passed else WELL)
     for label, lines in (("Before", found.passed), ("Besides", found.notes)):
         _list(page, label, lines)
     _list(page, "Not told", found.blind)

@@ -13,6 +13,9 @@ from gan_cli.run import BUDGET, CADENCE, key_of, may_change
 PLACES = ("fresh", "run_dir", "outputs", "resume")
 """Keys that `resume` itself settles."""
 
+RANKS = "hardware.batch"
+"""The key that says whose the size of a batch is."""
+
 
 def rewrite(overrides: list[str], sources: Sources, multirun: bool) -> list[str]:
     """The overrides that continue the run named by `resume=`; as they are when there is none.
@@ -36,14 +39,26 @@ def rewrite(overrides: list[str], sources: Sources, multirun: bool) -> list[str]
     replaced = {key_of(text) for text in asked} | set(PLACES)
     if replaced & BUDGET:
         replaced |= BUDGET  # a new budget stands for the old one, in whatever it was counted
-    kept = [text for text in record.overrides if key_of(text) not in replaced]
+    kept = _whole(record, [text for text in record.overrides if key_of(text) not in replaced])
     _refuse_code(directory, kept)
     return [*kept, *asked, f"run_dir={quote(str(directory))}"]
 
 
+def _whole(record: Record, overrides: list[str]) -> list[str]:
+    """The overrides with the size of the whole batch where they name that of each rank.
+
+    So a run goes on with the same batch, on however many ranks.
+    """
+    if not any(key_of(text) == RANKS for text in overrides):
+        return overrides
+    rest = [text for text in overrides if key_of(text) not in (RANKS, "batch_size")]
+    return [*rest, f"batch_size={record.config.get('batch_size')}", f"{RANKS}=whole"]
+
+
 def _refuse_changes(directory: Path, record: Record, asked: list[str]) -> None:
     stored = {**flat(record.config), **record.choices}
-    stored |= {key_of(text): text.partition("=")[2] for text in record.overrides}
+    typed = _whole(record, record.overrides)
+    stored |= {key_of(text): text.partition("=")[2] for text in typed}
     wanted = {key_of(text): text.partition("=")[2] for text in asked}
     same = {key: _typed(stored.get(key, ...)) == _typed(value) for key, value in wanted.items()}
     fixed = [key for key in wanted if not (may_change(key) or same[key]) or key in PLACES]

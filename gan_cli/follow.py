@@ -15,13 +15,15 @@ from gan_cli.best import Best
 from gan_cli.build import Config, Parts
 from gan_cli.console import Console
 from gan_cli.diagnosis import Look
-from gan_cli.errors import Lost, NumericalFailure
+from gan_cli.errors import Lost, NumericalFailure, UserMistake
 from gan_cli.keeper import Keeper
 from gan_cli.log import Log, Notes
 from gan_cli.model.stddev import MinibatchStd
 from gan_cli.model.synchronised import KINDS
 from gan_cli.policy import Ruling
+from gan_cli.record import differences, flat
 from gan_cli.rewinds import Return, Rewinds
+from gan_cli.run import CONTROL, WHERE
 from gan_cli.sampler import BLOCK, EIGHT, Sampler, check_counts
 from gan_cli.session import Session
 from gan_cli.show import Show
@@ -169,6 +171,17 @@ class Helping(Best):
         nothing: tuple[int, int, int, Tensor | None] | None = None
         while (asked := dist.told(nothing)) is not None:
             self.leading.share(*asked)
+
+
+def check_one_command(config: Config) -> None:
+    """Raise UserMistake where ranks were asked for different runs; where they are may differ."""
+    elsewhere = CONTROL | WHERE
+    settings = flat(config).items()
+    asked = {k: v for k, v in settings if k not in elsewhere and not k.startswith("hardware.")}
+    first, *others = dist.gathered(asked)
+    for number, other in enumerate(others, 1):
+        for told in differences(first, other).values():
+            raise UserMistake(f"rank {number} was given another command than rank 0: {told}")
 
 
 def spread(session: Session) -> None:

@@ -35,6 +35,9 @@ CADENCE = frozenset(
 LOOKING = frozenset({"hardware", "metric", "extractor", "diagnose"})
 """Groups that say where a run is and what is measured of it: training depends on none of them."""
 
+FORGIVING = frozenset({"policy"})
+"""Groups that say what is done when a run goes wrong: one that was ended can go on all the same."""
+
 _LONGEST = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*=[A-Za-z0-9_.-]*")
 
@@ -44,7 +47,8 @@ WHERE = frozenset({"dataset.path", "dataset.root", "dataset.cache", "dataset.wor
 
 def may_change(key: str) -> bool:
     """Whether a run may be continued with another value of this key."""
-    return key in CONTROL | BUDGET | CADENCE | WHERE or key.partition(".")[0] in LOOKING
+    group = key.partition(".")[0]
+    return key in CONTROL | BUDGET | CADENCE | WHERE or group in LOOKING | FORGIVING
 
 
 def name(overrides: Iterable[str]) -> str:

@@ -15,7 +15,16 @@ from gan_cli.best import Best, Watcher
 from gan_cli.build import Config, Parts
 from gan_cli.console import Console
 from gan_cli.errors import NumericalFailure, Stopped
-from gan_cli.follow import Follower, Helping, Leading, Obeying, Silent, Unseen, spread
+from gan_cli.follow import (
+    Follower,
+    Helping,
+    Leading,
+    Obeying,
+    Silent,
+    Unseen,
+    check_one_command,
+    spread,
+)
 from gan_cli.greeting import farewell, greet
 from gan_cli.keeper import Keeper
 from gan_cli.log import Log
@@ -52,6 +61,7 @@ def launch(
         device = made.hardware.claim()
         dist.use(device)
         config = config | {"batch_size": made.hardware.batch_size(config["batch_size"])}
+        check_one_command(config)
         asked = Asked(config, choices, overrides, device)
         if dist.rank() == 0:
             run = stack.enter_context(Run.open(config, choices, overrides, argv))

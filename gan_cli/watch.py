@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -72,7 +73,16 @@ class Watch:
         return cls(run, players, glance, parts.policy, every, keeps)
 
     def resume(self, step: int) -> None:
-        """Read what was seen up to this step; what comes after it is cut. Raises DiskFailure."""
+        """Read what was seen up to this step; what comes after it is cut.
+
+        Raises DiskFailure, Lost where the policy has ended the run here, and UserMistake where it
+        knows nothing of the rates that an earlier one has come to.
+        """
+        if self.rewinds.before(step) and not self.policy.returns:
+            raise UserMistake(
+                f"{self.run.dir} went back, and has smaller rates since: it goes on with "
+                "policy=rewind and its policy.lr alone"
+            )
         path = self.run.dir / NAME
         if self.glance is None and not path.exists():
             return
@@ -88,7 +98,8 @@ class Watch:
             raise Lost(
                 self.state,
                 f"{self.run.dir} was stopped at step {step}: {self.reason}; "
-                "to start over: fresh=true",
+                f"to go on all the same: gan train resume={shlex.quote(str(self.run.dir))} "
+                "policy=warn; to start over: fresh=true",
             )
 
     def close(self) -> None:

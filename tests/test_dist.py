@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import torch
 
-from gan_cli import container, launcher, state, train
+from gan_cli import container, dist, follow, launcher, state, train
 from gan_cli.cli import main
 from gan_cli.dataset.order import Part
 from gan_cli.dataset.source import opened
 from gan_cli.dataset.stream import Streamed
 from gan_cli.errors import DiskFailure, NumericalFailure, UserMistake
 from gan_cli.launcher import first_node, slurm, torchrun
+from gan_cli.record import flat
 from tests.conftest import ROOT
 from tests.ranks import Command, Said, commanded, spawn
 
@@ -251,3 +252,17 @@ def test_only_training_is_for_several(monkeypatch, capsys):
     assert "gan sample is for one process" in capsys.readouterr().err
     assert main(["train", "-m", "seed=0,1"]) == 2
     assert "every rank would run every job" in capsys.readouterr().err
+
+
+def test_ranks_of_different_commands_are_refused_before_they_train(monkeypatch):
+    mine = {"optimizer": {"lr": 0.1}, "run_dir": "here", "hardware": {"device": "cuda:0"}}
+    elsewhere = mine | {"run_dir": "there", "hardware": {"device": "cuda:1"}}
+    other = mine | {"optimizer": {"lr": 0.2}}
+    for theirs in (elsewhere, other):
+        told = {k: v for k, v in flat(theirs).items() if k.startswith("optimizer")}
+        monkeypatch.setattr(dist, "gathered", lambda asked, told=told: [asked, told])
+        if theirs is other:
+            with pytest.raises(UserMistake, match="rank 1 .*optimizer.lr: 0.1 → 0.2"):
+                follow.check_one_command(mine)
+        else:
+            follow.check_one_command(mine)

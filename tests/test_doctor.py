@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -98,10 +99,55 @@ def test_what_has_passed_is_told_as_past(tmp_path, capsys):
     found = told(capsys, path)
     assert found["ill"] is False
     assert found["symptoms"] == []
-    assert any(
-        "diversity was on at 3 looks up to step 800, red at worst" in line
-        for line in found["passed"]
-    )
+    told_so = "diversity was on at 3 looks from step 600 to 800, red at worst, and is green since"
+    assert told_so in found["passed"]
+
+
+def test_a_sign_that_is_green_at_the_last_look_is_not_on(tmp_path, capsys):
+    """Nor does it get advice, but where the run was lost."""
+    early = [ALIKE | {"distance": 0.5}] * 3
+    code, said = doctor(capsys, run(tmp_path / "a", *DIGITS, looks=[*early, FINE]))
+    said = " ".join(said.split())
+    assert code == 0
+    assert "Every sign that could be told is green at the last look" in said
+    assert "duplicates was yellow from step 100 to 300, and is green since" in said
+    assert "Try next" not in said
+    lost = run(tmp_path / "b", *DIGITS, looks=[*early, FINE], state="failed", reason="NaN")
+    assert doctor(capsys, lost, "--no-advice")[0] == 1
+    assert findings.of(Folder(lost)).remedies
+
+
+def nearing(*gaps: float) -> list[dict[str, float]]:
+    """Looks at samples that are alike, and so far from the data."""
+    return [ALIKE | {"diversity": 0.5, "duplicates": 0.3, "distance": gap} for gap in gaps]
+
+
+def test_a_run_that_still_learns_is_to_go_on_before_anything_else(tmp_path, capsys):
+    path = run(tmp_path / "a b", *DIGITS, "steps=400", looks=nearing(0.5, 0.4, 0.3, 0.25))
+    anew = told(capsys, path)["advice"]
+    assert [one["command"] for one in anew] == ["gan train dataset=digits model=mlp steps=800"]
+    (path / "checkpoints").mkdir()
+    (path / "checkpoints" / "step-00000400.safetensors").write_bytes(b"")
+    (one,) = told(capsys, path)["advice"]
+    resume, steps = shlex.split(one["command"])[2:]
+    assert (resume, steps) == (f"resume='{path}'", "steps=800")
+    assert "energy distance 0.5 at step 100, 0.25 now" in one["reason"]
+
+
+STILL = (
+    ((0.4, 0.4, 0.4, 0.4), {}),  # stands still
+    ((0.5, 0.4, 0.3, 0.31), {"step": 100, "state": "interrupted"}),  # goes on anyhow
+    ((0.03, 0.04, 0.04, 0.035), {}),  # chance
+)
+
+
+@pytest.mark.parametrize(("gaps", "more"), STILL)
+def test_a_run_at_a_standstill_or_before_its_end_gets_no_more_steps(gaps, more, tmp_path):
+    path = run(tmp_path / "a", *DIGITS, "steps=400", looks=nearing(*gaps), **more)
+    found = findings.of(Folder(path))
+    assert not any("steps=" in " ".join(one.changes) for one in found.remedies)
+    assert bool(found.remedies) is not bool(more)
+    assert any("too early to tell" in note for note in found.notes) is bool(more)
 
 
 def test_one_green_look_between_does_not_begin_a_sign_anew(tmp_path):
@@ -388,3 +434,16 @@ def test_a_provoked_failure_is_seen_as_what_it_is(name):
     found = lights(one["told"])
     seen = max(found.get(sign, Light.GREEN) for sign in one["expected"])
     assert seen is (Light.YELLOW if name in ("fast-d", "overfitting") else Light.RED)
+
+
+@pytest.mark.parametrize("name", sorted(STUDY["failures"].keys() - {"clipped", "nan"}))
+def test_the_first_advice_against_a_provoked_failure_is_the_one_that_was_tried(name, tmp_path):
+    """A rate far from the usual goes first even where samples come nearer, as in fast-d."""
+    one = STUDY["failures"][name]
+    overrides = shlex.split(one["told"]["command"])[2:]
+    path = run(tmp_path / "a", *overrides, looks=[], state=one["told"]["state"])
+    looks = [Look(int(kept.pop("step")), kept) for kept in map(dict, one["told"]["looks"])]
+    rows = [row(look, seen) for look, seen in zip(looks, replay(looks), strict=True)]
+    (path / "diagnosis.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in rows))
+    first = findings.of(Folder(path)).remedies[0]
+    assert set(first.changes) <= set(shlex.split(one["then"]["command"]))

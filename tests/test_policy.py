@@ -54,6 +54,14 @@ def test_stop_ends_a_run_that_is_lost_saved_and_says_why(tmp_path, capsys):
     with pytest.raises(Lost, match="fresh=true"):  # again: it is not gone on with
         run(tmp_path / "a", *LOST, "policy=stop")
     assert steps(tmp_path / "a")[0] == last[-1]["step"]
+    run(tmp_path / "a", *LOST, "policy=warn")  # but by who wants to
+    assert steps(tmp_path / "a")[0] == 24
+    assert Status.read(tmp_path / "a").step == 24
+
+
+def test_rates_that_a_policy_has_come_to_are_not_forgotten_by_another(back):
+    with pytest.raises(UserMistake, match="policy=rewind"):
+        run(back, *LOST, "keep=2", "policy=warn")
 
 
 def test_a_policy_that_nobody_looks_for_is_refused(tmp_path):
@@ -170,11 +178,12 @@ def test_a_number_that_is_not_finite_leads_back_under_rewind(tmp_path):
     assert all(tensor.isfinite().all() for tensor in tensors(directory).values())
 
 
-def test_a_policy_is_part_of_what_a_run_is(tmp_path):
+def test_a_run_can_go_on_under_another_policy_and_looked_at_more_or_less_often(tmp_path, capsys):
     run(tmp_path / "a", "steps=4")
-    with pytest.raises(UserMistake, match="policy"):
-        run(tmp_path / "a", "steps=8", "policy=stop")
-    run(tmp_path / "a", "steps=8", "diagnose.every=3")
+    run(tmp_path / "a", "steps=8", "policy=stop", "diagnose.every=3")
+    assert "policy._target_: gan_cli.policy.warn.Warn → gan_cli.policy.stop.Stop" in (
+        capsys.readouterr().out
+    )
     assert [row["step"] for row in rows(tmp_path / "a")] == [2, 4, 6, 8]
 
 

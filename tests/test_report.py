@@ -25,12 +25,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan_cli import cli
+from gan_cli.doctor.history import seen
 from gan_cli.plot import overlaid, plane
 from gan_cli.plot.overlaid import Trace
 from gan_cli.record import Record
 from gan_cli.report import pictures
 from gan_cli.report.asked import different
 from gan_cli.report.columns import table
+from gan_cli.report.lights import looks, strips
 from gan_cli.scores import Measured, Protocol, Scores
 from gan_cli.status import Status
 from gan_cli.study.brief import brief
@@ -296,6 +298,25 @@ def test_lights_leave_no_gap_and_are_no_curve(tmp_path):
     known = facts(report(path))
     assert known["lights"] == [[20, 40, "yellow"], [40, 50, "red"]]
     assert "diagnosis" not in [chart["title"] for chart in known["charts"]]
+
+
+def test_a_strip_changes_halfway_between_looks_and_what_passed_is_not_on(tmp_path):
+    path = written(tmp_path / "run")
+    lines(path / "diagnosis.jsonl", looked("yellow", "yellow", "yellow", "green", "green"))
+    page = Parts(report(path))
+    assert "classes was yellow from step 10 to 30, and is green since" in page.text
+    assert "on since" not in page.text
+    lights = strip("classes", path)
+    assert lights == [("yellow", 0.0, 625.0), ("green", 625.0, 375.0)]
+
+
+def strip(name: str, path: Path) -> list[tuple[str, float, float]]:
+    """The lights of a sign's strip: where each begins, and how wide it is, of 1000."""
+    told = str(strips(looks(seen(Folder(path))[0])))
+    svg = re.search(rf"<span>{name}</span><svg.*?</svg>", told, re.DOTALL)
+    assert svg is not None
+    bars = re.findall(r'<rect class="fill (\w+)" x="([\d.]+)".*?width="([\d.]+)"', svg[0])
+    return [(light, float(x), float(width)) for light, x, width in bars]
 
 
 def test_a_sign_is_on_since_it_left_green(tmp_path):

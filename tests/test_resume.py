@@ -47,6 +47,15 @@ def test_it_is_what_the_run_was_made_with_and_what_is_asked():
     ]  # fmt: skip
 
 
+def test_a_batch_of_each_rank_goes_on_as_the_whole_batch_that_it_was():
+    run = made("batch_size=32", "hardware.batch=rank", batch_size=64)
+    whole = ["batch_size=64", "hardware.batch=whole"]
+    assert resumed(f"resume={run}", "steps=9") == [*whole, "steps=9", f"run_dir={run}"]
+    assert resumed(f"resume={run}", *whole) == [*whole, f"run_dir={run}"]
+    with pytest.raises(UserMistake, match="batch_size: 64 → 32"):
+        resumed(f"resume={run}", "batch_size=32")
+
+
 def test_a_resumed_run_can_be_resumed_again():
     run = made("loss=wgan")
     for steps in (20, 30):

@@ -23,7 +23,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Symptom:
-    """A sign that is yellow or red: since which step, in words, and the curve that shows it."""
+    """A sign that is yellow or red at the last look: since when, in words, and its curve."""
 
     name: str
     light: Light
@@ -37,13 +37,15 @@ class Symptom:
 class Remedy:
     """Settings to try next, why, and who found out.
 
-    `drops` are the groups and keys whose settings in the old command make way.
+    `drops` are the groups and keys whose settings in the old command make way. `resume` is the
+    directory of the run, where that goes on under these settings; '' where another one is made.
     """
 
     changes: tuple[str, ...]
     reason: str
     source: str
     drops: tuple[str, ...] = ()
+    resume: str = ""
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,13 @@ def remedies(case: Case, signs: Iterable[str]) -> tuple[Remedy, ...]:
     return (rate, *others)
 
 
+def rates(case: Case, signs: Iterable[str]) -> tuple[Remedy, ...]:
+    """The remedies of these signs that a learning rate far from the usual one speaks for itself."""
+    asked = {rule for name in signs for rule in ADVICE.get(name, ())}
+    found = [rule(case) for rule in _RATES if rule in asked]
+    return tuple(one for one in found if one is not None and not _had(case, one))
+
+
 def _ranked(case: Case, signs: Sequence[str]) -> tuple[Remedy, ...]:
     """The remedies of each sign in turn."""
     columns = [[rule(case) for rule in ADVICE.get(name, ())] for name in signs]

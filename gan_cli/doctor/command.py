@@ -18,16 +18,16 @@ def overrides(record: Record, remedy: Remedy) -> list[str]:
     return [*kept, *remedy.changes]
 
 
-def words(record: Record, remedy: Remedy) -> list[str]:
-    """The command as the words of a shell."""
+def shell(record: Record, asked: list[str]) -> str:
+    """The command with these overrides as it is typed, with where the run had its settings from."""
     sources = {"--config-dir": record.config_dir, "--config-name": record.config_name}
     given = [word for flag, value in sources.items() if value for word in (flag, value)]
-    return ["gan", "train", *given, *overrides(record, remedy)]
+    return shlex.join(["gan", "train", *given, *asked])
 
 
 def typed(record: Record, remedy: Remedy) -> str:
-    """The command as it is typed."""
-    return shlex.join(words(record, remedy))
+    """The command of another run, as it is typed."""
+    return shell(record, overrides(record, remedy))
 
 
 def foreign(record: Record) -> str:

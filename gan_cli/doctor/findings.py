@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from gan_cli.diagnosis import COLLAPSE, Light, Sign
 from gan_cli.diagnosis.limits import Limit, Limits
-from gan_cli.doctor import Curve, Findings, Symptom, returns
-from gan_cli.doctor.advice import remedies
+from gan_cli.doctor import Curve, Findings, Remedy, Symptom, returns, young
+from gan_cli.doctor.advice import rates, remedies
 from gan_cli.doctor.case import Case
 from gan_cli.doctor.history import Seen, seen
 from gan_cli.doctor.story import LOST, story
@@ -16,7 +16,7 @@ from gan_cli.strict import clean
 from gan_cli.study.folder import Folder
 
 CALM = 2
-"""Green looks in a row after which a sign has passed."""
+"""Green looks in a row that end a sign: on again after a single one, it was on all along."""
 
 WORSE = 1.5
 """How many times its best a distance must be for a run to have been better before."""
@@ -30,9 +30,6 @@ ORDER = (
 COURSE = ("loss/d", "loss/g", "grad_norm/d", "grad_norm/g")
 """Columns of the metrics that tell most."""
 
-BETTER = 0.05
-"""By how much less a distance must be than ever before for a run to be getting better."""
-
 
 def of(folder: Folder) -> Findings:
     """The findings about a run. Raises BadFile and UserMistake where it can't be read."""
@@ -40,17 +37,19 @@ def of(folder: Folder) -> Findings:
     found = [s for s in (_symptom(name, looks) for name in _names(looks)) if s is not None]
     symptoms = sorted(found, key=lambda s: (-s.light, ORDER.index(s.name)))
     symptoms = [_shown(symptom, folder) for symptom in symptoms]
+    on = [symptom.name for symptom in symptoms]
     red = any(symptom.light is Light.RED for symptom in symptoms)
-    case = Case.of(folder)
+    ill = red or folder.status.state in LOST
+    nearer = "" if ill or not _recent(looks) else young.nearer(looks)
     return Findings(
         story=story(folder, len(looks), kept),
-        ill=red or folder.status.state in LOST,
+        ill=ill,
         symptoms=tuple(symptoms),
-        calm=tuple(_calm(looks, [symptom.name for symptom in symptoms])),
+        calm=tuple(_calm(looks, on)),
         passed=tuple(_passed(looks)),
-        notes=(*returns.told(folder), *_early(looks, symptoms), *_late(folder)),
+        notes=(*returns.told(folder), *_early(folder, nearer), *_late(folder)),
         blind=tuple(_blind(folder, looks, kept)),
-        remedies=remedies(case, [symptom.name for symptom in symptoms]),
+        remedies=_remedies(folder, on, _recent(looks), nearer),
         looks=len(looks),
     )
 
@@ -65,22 +64,44 @@ def _series(name: str, looks: Seen) -> list[tuple[int, Sign]]:
 
 
 def _symptom(name: str, looks: Seen) -> Symptom | None:
-    """The sign, if it was yellow or red at one of the last few looks."""
+    """The sign, if it is yellow or red at the last look that could tell."""
     series = _series(name, looks)
-    late = series[-CALM:]
-    worst = max(sign.light for _, sign in late)
-    if worst is Light.GREEN:
+    last, now = series[-1]
+    if now.light is Light.GREEN:
         return None
-    since, calm = late[-1][0], 0
+    since, calm = last, 0
     for step, sign in reversed(series):
         calm = calm + 1 if sign.light is Light.GREEN else 0
         if calm >= CALM:
             break
         if not calm:
             since = step
-    step, sign = max(late, key=lambda one: (one[1].light, one[0]))
-    curve = _curve(name, series)
-    return Symptom(name, worst, since, step, clean(sign.words), curve)
+    return Symptom(name, now.light, since, last, clean(now.words), _curve(name, series))
+
+
+def _recent(looks: Seen) -> list[str]:
+    """The signs that were yellow or red at one of the last few looks."""
+    late = {name: _series(name, looks)[-CALM:] for name in _names(looks)}
+    return [name for name, few in late.items() if any(sign.light for _, sign in few)]
+
+
+def _remedies(folder: Folder, on: list[str], recent: list[str], nearer: str) -> tuple[Remedy, ...]:
+    """What to try: against the signs that are on, or of a run that was lost have just been.
+
+    Where samples still come nearer to the data, more steps go before it all, and instead of what
+    is against signs of samples. A learning rate far from the usual one goes before them still,
+    even where its sign has just passed.
+    """
+    case = Case.of(folder)
+    if folder.status.state in LOST:
+        return remedies(case, dict.fromkeys([*on, *recent]))
+    if not nearer:
+        return remedies(case, on) or rates(case, recent)
+    more = young.more_steps(folder, nearer)
+    others = remedies(case, [name for name in on if name not in COLLAPSE])
+    first = rates(case, recent)
+    told = [*first, *([] if more is None else [more]), *others]
+    return tuple({one.changes: one for one in told}.values())
 
 
 def _calm(looks: Seen, on: list[str]) -> Iterator[Curve]:
@@ -144,24 +165,27 @@ def _passed(looks: Seen) -> list[str]:
     for name in _names(looks):
         series = _series(name, looks)
         on = [step for step, sign in series if sign.light is not Light.GREEN]
-        if on and all(sign.light is Light.GREEN for _, sign in series[-CALM:]):
-            worst = max(sign.light for _, sign in series).word
-            many = f"{len(on)} looks" if len(on) > 1 else "one look"
-            told.append(f"{name} was on at {many} up to step {on[-1]:,}, {worst} at worst")
+        if on and series[-1][1].light is Light.GREEN:
+            told.append(f"{name} was {_course(series, on)}, and is green since")
     return told
 
 
-def _early(looks: Seen, symptoms: list[Symptom]) -> list[str]:
-    """Whether a run that is ill from the start still gets better: then it may only be young."""
-    ill = [one.name for one in symptoms if one.name in COLLAPSE and one.since == looks[0][0].step]
-    gaps = [look.measured["distance"] for look, _ in looks if "distance" in look.measured]
-    if ill and len(gaps) > 1 and gaps[-1] < (1 - BETTER) * min(gaps[:-1]):
-        fell = f"from {gaps[-2]:.3g} to {gaps[-1]:.3g} at the last look"
-        text = (
-            f"samples still come nearer to the data (energy distance {fell}): it may be too early"
-        )
-        return [f"{text} to tell, and more steps enough"]
-    return []
+def _course(series: list[tuple[int, Sign]], on: list[int]) -> str:
+    """When a sign was on, and how badly."""
+    within = [sign.light for step, sign in series if on[0] <= step <= on[-1]]
+    worst = max(within).word
+    if len(on) == 1:
+        return f"{worst} at step {on[0]:,}"
+    span = f"from step {on[0]:,} to {on[-1]:,}"
+    if len(set(within)) == 1:
+        return f"{worst} {span}"
+    return f"on at {len(on)} looks {span}, {worst} at worst"
+
+
+def _early(folder: Folder, nearer: str) -> list[str]:
+    """That it may be too early to tell, of a run that is not at its end."""
+    early = nearer and young.more_steps(folder, nearer) is None
+    return [f"{nearer}: it may be too early to tell"] if early else []
 
 
 def _late(folder: Folder) -> list[str]:

@@ -20,7 +20,7 @@ def card(found: Findings) -> Html:
         "div.card",
         el("p.story", found.story),
         _symptoms(found),
-        _list("It has passed", found.passed),
+        _list("Before", found.passed),
         _list("Besides", found.notes),
         _remedies(found.remedies[:MOST]),
         _folded("What could not be told", found.blind),
@@ -46,7 +46,8 @@ def _chart(symptom: Symptom, charts: Charts) -> Chart:
 
 def _symptoms(found: Findings) -> Html | None:
     if not found.symptoms:
-        seen = "Nothing wrong was seen: every sign that could be told is green."
+        told = "every sign that could be told is green"
+        seen = f"At the last look {told}." if found.passed else f"Nothing wrong was seen: {told}."
         return el("p.hint", seen) if found.looks and not found.ill else None
     return el("ul.plain", *(_symptom(one) for one in found.symptoms))
 

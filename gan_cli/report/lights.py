@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from gan_cli.diagnosis import Light, Sign, light
@@ -84,14 +84,15 @@ def _of(signs: dict[str, Sign], name: str | None) -> tuple[Light, str] | None:
 
 
 def _strip(name: str, runs: list[Stretch], found: Looks, kind: str) -> Html:
-    """A bar over the steps, higher where the light is worse."""
+    """A bar over the steps, higher where the light is worse; it changes halfway between looks."""
     first, end = found[0][0], found[-1][0]
-    scale = _SPAN / max(1, end - first)
-    starts = [start for start, *_ in runs[1:]] + [end]
+    scale = _SPAN / (end - first) if end > first else 0.0
+    between = [(run[1] + following[0]) / 2 for run, following in pairwise(runs)]
+    edges = [runs[0][0], *between, runs[-1][1]]
     bars = []
-    for (start, to, worst, words), following in zip(runs, starts, strict=True):
-        left = (start - first) * scale
-        width = max(4.0, (max(following, to) - start) * scale)
+    for (start, to, worst, words), (begin, stop) in zip(runs, pairwise(edges), strict=True):
+        left = (begin - first) * scale
+        width = max(4.0, (stop - begin) * scale) if scale else _SPAN
         height = _HEIGHTS[worst]
         place = {"x": f"{min(left, _SPAN - 4):.1f}", "y": 18 - height, "height": height}
         title = el("title", f"{_steps(start, to)}: {worst.word}. {words}")
