@@ -105,11 +105,11 @@ def remedies(case: Case, signs: Iterable[str]) -> tuple[Remedy, ...]:
     """Everything to try against these signs, the worst of them first.
 
     First the likeliest remedy of each sign in turn, then the next of each. None is there that the
-    run has had already. Where a learning rate is absurd, the usual one comes first, and every other
-    remedy on top of it.
+    run has had already. Where a learning rate is absurd, that of D if it is not, or else the usual
+    one comes first, and every other remedy on top of it.
     """
     signs = tuple(signs)
-    rate = usual_rate(case) if signs and absurd(case) else None
+    rate = _sane(case) if signs and absurd(case) else None
     if rate is None:
         return _ranked(case, signs)
     keys = {key_of(change) for change in rate.changes}
@@ -119,6 +119,13 @@ def remedies(case: Case, signs: Iterable[str]) -> tuple[Remedy, ...]:
         if keys.isdisjoint(map(key_of, one.changes))
     )
     return (rate, *others)
+
+
+def _sane(case: Case) -> Remedy | None:
+    """The first remedy after which no learning rate is absurd any more."""
+    found = (rule(case) for rule in _RATES)
+    mends = (one for one in found if one and not absurd(mended(case, one.changes)))
+    return next(mends, None)
 
 
 def rates(case: Case, signs: Iterable[str]) -> tuple[Remedy, ...]:

@@ -40,7 +40,7 @@ def of(folder: Folder) -> Findings:
     on = [symptom.name for symptom in symptoms]
     red = any(symptom.light is Light.RED for symptom in symptoms)
     ill = red or folder.status.state in LOST
-    nearer = "" if ill or not _recent(looks) else young.nearer(looks)
+    nearer = "" if ill or not on else young.nearer(looks)
     return Findings(
         story=story(folder, len(looks), kept),
         ill=ill,

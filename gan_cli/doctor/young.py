@@ -16,6 +16,9 @@ LATELY = 3
 FELL, BEST = 0.1, 0.05
 """By what share: as a rule, and where it never was less than at the last look."""
 
+WHOLE = frozenset({"done"})
+"""States of a run that was made as it was asked for."""
+
 
 def nearer(looks: Seen) -> str:
     """That the energy distance of samples to the data still falls, in words; '' where not.
@@ -39,7 +42,7 @@ def nearer(looks: Seen) -> str:
 def more_steps(folder: Folder, why: str) -> Remedy | None:
     """Twice the steps, of the run itself where it can go on; None before it is at its end."""
     status, case = folder.status, Case.of(folder)
-    if status.state != "done" or status.step < status.steps:
+    if status.state not in WHOLE or status.step < status.steps:
         return None
     key = next((key for key in ("images", "epochs") if case.number(key, 0) > 0), "steps")
     goes_on = any((folder.path / "checkpoints").glob("step-*.safetensors"))
