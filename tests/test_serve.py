@@ -497,9 +497,13 @@ def test_the_page_allows_its_own_script_and_nothing_else(sites):
 
 def started(*words: str | Path) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "gan_cli", "serve", *map(str, words)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run behind `&`,
+    try:  # Ctrl-C is ignored, and would be by the command too
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdout
     return process, process.stdout.readline()
 
