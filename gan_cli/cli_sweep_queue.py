@@ -24,7 +24,6 @@ PACKAGES = {
 
 IN_TURN, LOCAL, SLURM = "basic", "submitit_local", "submitit_slurm"
 _CHOICE = "hydra/launcher="
-_SLURM_PREFIX = "slurm_"
 
 
 def installed(overrides: list[str]) -> None:

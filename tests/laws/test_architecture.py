@@ -21,17 +21,8 @@ Rule = Callable[[Module], Wrong]
 
 LAYERS = (  # bottom first; imports point down, never up, never across between pieces of a layer
     (
-        *(
-            "errors",
-            "batch",
-            "memory",
-            "space",
-            "randomness",
-            "strict",
-            "configs",
-            "theory",
-        ),
-        *("diagnosis", "lately", "blocks", "homes", "aligned"),
+        *("errors", "batch", "memory", "space", "randomness", "strict", "configs"),
+        *("theory", "diagnosis", "lately", "blocks", "homes", "aligned"),
     ),
     ("prior", "nearby", "options", "policy"),
     ("launcher",),
