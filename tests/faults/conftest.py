@@ -1,0 +1,54 @@
+"""What a test of a fault can ask for: how often to inject it, and a place for what came of it.
+
+A test says which row of the matrix it is, what goes wrong and how that is brought about:
+
+    @pytest.mark.fault("C1", "killed while it saves", "kill -9 at a random moment of a save")
+    def test_…(times, tally):
+        for seed in range(times(3, 200)):
+            …
+        tally(tried, survived, "the newest checkpoint before is used, and said so")
+
+`times` is the first number in the suite, and the second where GAN_FAULTS=full. With
+GAN_TALLY=FILE every count is added to that file, from which `python -m tests.faults.matrix FILE`
+makes the table of docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture
+def times() -> Callable[[int, int], int]:
+    """How often to inject a fault: a few times in the suite, many in the whole campaign."""
+
+    def chosen(few: int, many: int) -> int:
+        return many if os.environ.get("GAN_FAULTS") == "full" else few
+
+    return chosen
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Callable[[int, int, str], None]:
+    """Takes down how often the fault was tried and survived, and what the user sees.
+
+    The test fails where one was not survived.
+    """
+    marker = request.node.get_closest_marker("fault")
+    assert marker is not None, "a test that tallies says which fault it is of"
+    name, fault, injection = marker.args
+
+    def take(tried: int, survived: int, sees: str) -> None:
+        row = {"id": name, "fault": fault, "injection": injection, "test": request.node.name}
+        told = json.dumps({**row, "tried": tried, "survived": survived, "sees": sees})
+        if path := os.environ.get("GAN_TALLY"):
+            with open(path, "a") as file:  # noqa: PTH123, one write at the end of the file
+                file.write(told + "\n")
+        assert tried > 0
+        assert survived == tried, told
+
+    return take
