@@ -1,7 +1,7 @@
 """The matrix of faults: its rows, and the table that a campaign's tallies make.
 
-    GAN_FAULTS=full GAN_TALLY=tally.jsonl python -m pytest tests/faults
-    python -m tests.faults.matrix tally.jsonl
+GAN_FAULTS=full GAN_TALLY=tally.jsonl python -m pytest tests/faults
+python -m tests.faults.matrix tally.jsonl
 """
 
 from __future__ import annotations
@@ -48,9 +48,8 @@ def gathered(lines: list[str]) -> list[dict[str, Any]]:
     for row in last.values():
         key = row["id"], row["fault"]
         before = found.setdefault(key, {**row, "tried": 0, "survived": 0})
-        del_test = {name: value for name, value in row.items() if name != "test"}
         counts = {name: before[name] + row[name] for name in ("tried", "survived")}
-        found[key] = before | del_test | counts
+        found[key] = before | row | counts
     order = [name for names in ROWS.values() for name in names]
     told = sorted(found.values(), key=lambda row: (order.index(row["id"]), row["fault"]))
     return [{name: value for name, value in row.items() if name != "test"} for row in told]
