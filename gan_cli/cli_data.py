@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_cli.errors import UserMistake
-from gan_cli.options import Parser, add_config_dir, import_from_here, whole
+from gan_cli.options import Parser, add_config_dir, classes, import_from_here, whole
 from gan_cli.strict import clean
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ def parts(asked: Asked, config_dir: str | None) -> Parts:
     from gan_cli.cli_diagnose import diagnose
     from gan_cli.cli_keys import KEYS
 
-    import_from_here()
     composer = Composer(Sources(config_dir))
+    import_from_here(config_dir, *classes(asked.overrides))
     known = {*composer.groups, *KEYS}
     for index, text in enumerate(asked.overrides):
         key = text.partition("=")[0]

@@ -13,8 +13,9 @@ import pytest
 
 from gan_cli.dataset import cifar10
 from gan_cli.dataset.cifar10 import CIFAR10
+from gan_cli.dataset.fetch import file_sum
 from gan_cli.errors import BadFile
-from tests.test_dataset_download import tree
+from tests.faults.served import tree
 
 N = 20
 
@@ -49,11 +50,14 @@ def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_cifar10_is_read_where_it_lies(cifar: np.ndarray, tmp_path: Path, packed: bool):
+def test_cifar10_is_read_where_it_lies(
+    cifar: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+):
     if packed:
         with tarfile.open(tmp_path / cifar10.ARCHIVE, "w:gz") as archive:
             archive.add(tmp_path / cifar10.FOLDER, cifar10.FOLDER)
         shutil.rmtree(tmp_path / cifar10.FOLDER)
+        monkeypatch.setattr(cifar10, "SHA256", file_sum(tmp_path / cifar10.ARCHIVE))
     before = tree(tmp_path)
     source = CIFAR10(str(tmp_path)).load()
     assert tree(tmp_path) == before

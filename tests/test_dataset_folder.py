@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,19 +64,6 @@ def test_a_flat_folder_has_no_labels(tmp_path: Path):
     assert source.open(2, 0, CPU)(0).c is None
 
 
-def test_links_to_directories_are_not_followed(tmp_path: Path):
-    picture(tmp_path / "a.png")
-    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
-    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
-    assert folder(tmp_path).load().length == 2
-
-
-def test_sixteen_bit_gray_is_rescaled_not_clipped(tmp_path: Path):
-    ramp = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
-    Image.fromarray(ramp).save(tmp_path / "a.png")
-    assert images(tmp_path, channels=1).flatten().tolist() == list(range(256))
-
-
 @pytest.mark.parametrize(
     ("mode", "colour", "channels", "expected"),
     [
@@ -120,31 +105,6 @@ def test_hidden_colours_do_not_bleed_when_resized(tmp_path: Path):
         assert int(found[1].max()) == 0
 
 
-def test_exif_turns_the_image(tmp_path: Path):
-    image = Image.new("RGB", (32, 16), "black")
-    image.paste("white", (0, 0, 16, 16))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90° to the right: left becomes top
-    image.save(tmp_path / "a.jpg", exif=exif, quality=100)
-    found = images(tmp_path, size=None)
-    assert found.shape == (1, 3, 32, 16)
-    assert int(found[0, :, :12].min()) > 200
-    assert int(found[0, :, 20:].max()) < 50
-
-
-def test_the_first_frame_of_an_animation(tmp_path: Path):
-    frames = [Image.new("RGB", (16, 16), c) for c in ("#ff0000", "#00ff00")]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert first(tmp_path) == [255, 0, 0]
-
-
-def test_cmyk_and_palettes_are_counted(tmp_path: Path):
-    picture(tmp_path / "a.jpg", (0, 0, 0, 0), "CMYK")
-    picture(tmp_path / "b.png", 0, "P")
-    picture(tmp_path / "c.png")
-    assert folder(tmp_path).load().notes == ("converted to RGB: 1 CMYK, 1 P",)
-
-
 def test_crop_covers_and_none_stretches(tmp_path: Path):
     image = Image.new("RGB", (48, 16), "black")
     image.paste("white", (16, 0, 32, 16))
@@ -165,73 +125,6 @@ def empty(path: Path):
     path.touch()
 
 
-def text(path: Path):
-    path.write_text("I am no image")
-
-
-def cut_png(path: Path):
-    noise(path, 0, (64, 64))
-    path.write_bytes(path.read_bytes()[:6000])
-
-
-def cut_jpeg(path: Path):
-    whole = path.with_suffix(".jpg")
-    noise(whole, 0, (64, 64))
-    path.write_bytes(whole.read_bytes()[:1500])
-    whole.unlink()
-
-
-def broken_link(path: Path):
-    path.symlink_to("nowhere.png")
-
-
-def pipe(path: Path):
-    os.mkfifo(path)
-
-
-def tiny(path: Path):
-    picture(path, size=(1, 1))
-
-
-def huge(path: Path):
-    picture(path, 0, "1", (8000, 8000))
-
-
-def bomb(path: Path):
-    picture(path, 0, "1", (14000, 14000))
-
-
-def floating(path: Path):
-    Image.new("F", (16, 16), 0.5).save(path, format="TIFF")
-
-
-FAULTS: list[tuple[Callable[[Path], None], str]] = [
-    (empty, "empty"),
-    (text, "no image of a kind"),
-    (cut_png, "truncated"),
-    (cut_jpeg, "truncated"),
-    (broken_link, "a broken link"),
-    (pipe, "no regular file"),
-    (tiny, "1×1 pixels, below dataset.min_size=8"),
-    (huge, "64 megapixels, above the limit of 50"),
-    (bomb, "megapixels, above the limit of 50"),
-    (floating, "32 bits a pixel"),
-]
-
-
-@pytest.mark.parametrize(("fault", "why"), FAULTS, ids=[f.__name__ for f, _ in FAULTS])
-def test_a_bad_image_is_named_with_its_reason(
-    tmp_path: Path, fault: Callable[[Path], None], why: str
-):
-    picture(tmp_path / "good.png")
-    fault(tmp_path / "bad.png")
-    with pytest.raises(BadFile, match=rf"1 of 2 images [\s\S]*bad\.png: [^\n]*{why}"):
-        folder(tmp_path).load()
-    source = folder(tmp_path, on_bad_image="skip").load()
-    assert source.length == 1
-    assert "bad.png" in source.notes[0]
-
-
 def test_all_bad_images_are_told_at_once_and_few_are_skipped(tmp_path: Path):
     picture(tmp_path / "good.png")
     for i in range(12):
@@ -239,15 +132,6 @@ def test_all_bad_images_are_told_at_once_and_few_are_skipped(tmp_path: Path):
     for options in ({}, {"on_bad_image": "skip"}):
         with pytest.raises(BadFile, match=r"12 of 13 [\s\S]*bad09[\s\S]*and 2 more[\s\S]*skip"):
             folder(tmp_path, **options).load()
-
-
-def test_names_can_not_drive_the_terminal(tmp_path: Path):
-    for name in (b"a\x1b[31m\n.png", b"\xff.png"):
-        (tmp_path / os.fsdecode(name)).touch()
-    with pytest.raises(BadFile) as caught:
-        folder(tmp_path).load()
-    assert "\x1b" not in str(caught.value)
-    assert str(caught.value).encode()
 
 
 def test_without_a_size_the_images_must_agree(tmp_path: Path):

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gan_cli.dataset.cache import TORN
 from gan_cli.dataset.listing import opened
 from gan_cli.dataset.room import fits_host
 from gan_cli.dataset.source import Resident
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.strict import clean
 
-_TORN = (
-    *(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error),
-    *(MemoryError, OverflowError),  # of a shape that is a lie
-)
 _LARGEST = 1 << 20
 """Labels, at most: names are made of them."""
 
@@ -40,7 +36,7 @@ def read(path: Path) -> Resident:
             images: NDArray[np.uint8] = held["images"]
             labels = held["labels"] if "labels" in held.files else None
             return _source(images, labels)
-    except _TORN as error:
+    except TORN as error:
         raise BadFile(f"{clean(path)} holds no images that can be read: {clean(error)}") from error
 
 
@@ -51,6 +47,8 @@ def _check_room(packed: zipfile.ZipFile | None, path: Path) -> None:
 
 def _source(images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> Resident:
     """ValueError for what are no images, or no labels of theirs."""
+    if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray | None):
+        raise ValueError("an entry that is no array")
     if images.dtype != np.uint8 or images.ndim != 4:
         raise ValueError(f"images are uint8 (N, H, W, C), not {images.dtype} {images.shape}")
     x = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))

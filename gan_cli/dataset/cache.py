@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
 import json
 import os
+import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
 
+from gan_cli.dataset.decode import Decode
 from gan_cli.dataset.source import digest
 from gan_cli.dataset.survey import Survey
+from gan_cli.dataset.turn import turn
 from gan_cli.strict import clean
 
-_TORN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+TORN = (
+    *(OSError, ValueError, LookupError, EOFError, TypeError, zipfile.BadZipFile, zlib.error),
+    *(RuntimeError, MemoryError, OverflowError, struct.error),  # of what flipped bits ask for
+)
+"""What reading an .npz file raises that is not whole."""
+
+
+def way(roots: Sequence[Path], decode: Decode) -> str:
+    """A name for these directories, decoded so."""
+    sha = hashlib.sha256(f"{decode}".encode())
+    for root in roots:
+        sha.update(b"\0" + os.fsencode(root.resolve()))
+    return sha.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,7 @@ class Cache:
             found = make()
             trouble = obstacle or self.write(found)
         notes = (*found.notes, trouble) if trouble else found.notes
-        return Survey(found.kept, found.images, notes)
+        return dataclasses.replace(found, notes=notes)
 
     def locked(self) -> AbstractContextManager[str]:
         """Keep other processes from preparing the same; gives what is in the way, or ''."""
@@ -54,28 +70,34 @@ class Cache:
         try:
             with self.file.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 head = json.loads(bytes(stored["head"]))
-                if head["key"] != self.key or (images and not head["sha256"]):
+                wanted = head["sha256" if images else "fingerprint"]
+                if head["key"] != self.key or not wanted:
                     return None
                 pixels = stored["images"] if images else None
-                if pixels is not None and head["sha256"] != _sha256(pixels):
+                if pixels is not None and wanted != _sha256(pixels):
                     return None
-                return Survey(stored["kept"], pixels, tuple(head["notes"]))
-        except _TORN:
+                prints = None if images else stored["prints"]
+                return Survey(
+                    stored["kept"], pixels, tuple(head["notes"]), prints, head["fingerprint"]
+                )
+        except TORN:
             return None
 
     def write(self, found: Survey) -> str:
         """Keep it, atomically; gives what was in the way, or ''."""
         sha256 = "" if found.images is None else _sha256(found.images)
-        head = json.dumps({"key": self.key, "notes": found.notes, "sha256": sha256})
+        about = {"key": self.key, "notes": found.notes, "sha256": sha256}
+        head = json.dumps(about | {"fingerprint": found.fingerprint})
         temporary = self.file.with_suffix(".tmp")  # under the lock: nobody else's
-        images = np.empty(0, np.uint8) if found.images is None else found.images
+        none = np.empty(0, np.uint8)
         try:
             with temporary.open("wb") as file:
                 np.savez(
                     file,
                     head=np.frombuffer(head.encode(), np.uint8),
                     kept=found.kept,
-                    images=images,
+                    images=none if found.images is None else found.images,
+                    prints=none if found.prints is None else found.prints,
                 )
                 file.flush()
                 os.fsync(file.fileno())
@@ -105,7 +127,7 @@ def locked(file: Path, trouble: Callable[[Exception], str]) -> Iterator[str]:
         told = ""
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(file.with_suffix(".lock")))
+            stack.enter_context(turn(file.with_suffix(".lock"), f"preparing {clean(file.name)}"))
         except (OSError, RuntimeError) as error:  # the latter where files can't be locked
             told = trouble(error)
         yield told

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import adaptive_avg_pool2d
 
-from gan_cli.dataset.decode import FAULTS, Decode
+from gan_cli.dataset.decode import FAULTS, FORMATS, Decode
 from gan_cli.dataset.listing import KINDS, Listing, opened
 from gan_cli.dataset.survey import cores, quiet, read, unlike
 
@@ -129,7 +129,7 @@ def _look(path: Path, name: str, decode: Decode) -> tuple[Seen, tuple[int, ...]]
     if pixels is None:
         return Seen(name, why), ()
     try:
-        with opened(path) as file, Image.open(file) as image:
+        with opened(path) as file, Image.open(file, formats=FORMATS) as image:
             kind, mode, (width, height) = str(image.format), image.mode, image.size
             if image.getexif().get(_ORIENTATION) in _LYING:
                 width, height = height, width

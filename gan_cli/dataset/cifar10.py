@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan_cli.dataset.fetch import Remote, fetch, torchvision_datasets
+from gan_cli.dataset.fetch import Remote, fetch, file_sum, torchvision_datasets
+from gan_cli.dataset.listing import is_file, opened
 from gan_cli.dataset.source import Resident, check_choice
 from gan_cli.errors import BadFile
 
@@ -42,6 +43,12 @@ MD5 = {
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
     "test_batch": "40351d587109b95175f43aff81a1287e",
 }
+SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+"""Of the archive."""
+
+LARGEST = 1 << 25
+"""Bytes of a batch file, at most; they have 31,035,999 and fewer."""
+
 _LABELS = {"labels"}
 _SMALL_INTEGER = {"BININT1"}
 
@@ -70,7 +77,7 @@ class CIFAR10:
         names = SPLITS[self.split]
 
         def ready() -> bool:
-            return _unpacked(base, names) or (base / ARCHIVE).is_file()
+            return _unpacked(base, names) or is_file(base / ARCHIVE)
 
         if not ready():
             _fetch(base, ready)
@@ -103,21 +110,36 @@ def parse(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _unpacked(base: Path, names: tuple[str, ...]) -> bool:
-    return all((base / FOLDER / name).is_file() for name in names)
+    return all(is_file(base / FOLDER / name) for name in names)
 
 
 def _contents(base: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     if _unpacked(base, names):
-        return {name: (base / FOLDER / name).read_bytes() for name in names}
-    contents = {}
+        return {name: _bytes(base / FOLDER / name) for name in names}
     try:
+        if file_sum(base / ARCHIVE) != SHA256:  # before anything in it is believed
+            raise ValueError("it is not the archive of CIFAR-10, or not all of it (SHA-256)")
         with tarfile.open(base / ARCHIVE) as archive:
-            for name in names:
-                if file := archive.extractfile(f"{FOLDER}/{name}"):
-                    contents[name] = file.read()
-    except (tarfile.TarError, zlib.error, KeyError, EOFError, OSError) as error:
+            return {name: _member(archive, f"{FOLDER}/{name}") for name in names}
+    except (tarfile.TarError, zlib.error, KeyError, EOFError, OSError, ValueError) as error:
         raise _damaged(base / ARCHIVE, str(error)) from error
-    return contents
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    """A file of the archive; ValueError where there is no plain one of that name."""
+    entry = archive.getmember(name)
+    file = archive.extractfile(entry) if entry.isreg() and entry.size <= LARGEST else None
+    if file is None:
+        raise ValueError(f"{name} is no file in it")
+    return file.read()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with opened(path) as file:
+            return file.read(LARGEST)
+    except OSError as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _part(base: Path, name: str, data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -144,7 +166,8 @@ def _fetch(base: Path, ready: Callable[[], bool]) -> None:
             if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
                 raise ValueError(f"{name} came with other contents than CIFAR-10 has")
 
-    fetch(base, Remote("CIFAR-10", base, [known.filename], [mirror]), ready, download)
+    remote = Remote("CIFAR-10", base, [known.filename], [mirror], {known.filename: SHA256})
+    fetch(base, remote, ready, download)
 
 
 def _damaged(path: Path, why: str) -> BadFile:

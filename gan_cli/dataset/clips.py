@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_cli.dataset.decode import FAULTS, Decode, reason
-from gan_cli.dataset.listing import KINDS, opened
+from gan_cli.dataset.listing import KINDS, NO_DIRECTORY, absent, opened, unreadable
 from gan_cli.dataset.room import fits_host
+from gan_cli.dataset.survey import lines, quiet
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.strict import clean
 
@@ -51,15 +52,21 @@ def clips(path: Path, decode: Decode, every: int) -> Clips:
 
     The pictures of one directory, in the order of the numbers in their names, are a clip; so is an
     animation (GIF, WebP, PNG), and a video. Every so many frames are taken. Raises UserMistake
-    where there are none, where they don't fit into memory or PyAV lacks; BadFile for damaged files.
+    where there are none, where they don't fit into memory or PyAV lacks; BadFile with all damaged
+    files, of which none is left out: what follows another must be the next frame.
     """
     found = Clips([], [])
+    bad: dict[Path, str] = {}
     for folder in _folders(path):
         single: list[Frame] = []
         for file in folder:
-            frames = _read(file, decode, 1 if file.suffix.lower() in KINDS else every)
-            first = next(iter(found.frames or single or frames), None)
-            _check(frames, first, len(found.frames) + len(single), path)
+            before = len(found.frames) + len(single)
+            try:
+                frames = list(_read(file, decode, every, before, path))
+            except FAULTS as error:
+                bad[file] = reason(error, file)
+                continue
+            _check(frames, next(iter(found.frames or single or frames), None), path)
             if file.suffix.lower() in VIDEOS:
                 found.add(frames)
             elif len(frames) > 1:
@@ -68,6 +75,8 @@ def clips(path: Path, decode: Decode, every: int) -> Clips:
                 single += frames
         if single:
             found.add(single[::every])
+    if bad:
+        raise BadFile(_told(bad))
     return found
 
 
@@ -80,12 +89,12 @@ def natural(path: Path) -> list[tuple[int, str]]:
 def _folders(path: Path) -> list[list[Path]]:
     """The files of each directory, in order."""
     wanted = VIDEOS | KINDS.keys()
-    if path.is_file():
-        return [[path]]
-    if not path.is_dir():
-        raise UserMistake(f"{clean(path)} does not exist: type dataset.path=PATH, of frames")
+    if what := absent(path):
+        if what == NO_DIRECTORY:
+            return [[path]]
+        raise UserMistake(f"{clean(path)} {what}: type dataset.path=PATH, of frames")
     found = []
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files = [Path(folder, n) for n in names if Path(n).suffix.lower() in wanted and n[0] != "."]
         found.append(sorted(files, key=natural))
@@ -97,16 +106,25 @@ def _folders(path: Path) -> list[list[Path]]:
     return found
 
 
-def _read(path: Path, decode: Decode, every: int) -> list[Frame]:
-    reader = _video if path.suffix.lower() in VIDEOS else _animation
-    try:
-        return list(reader(path, decode, every))
-    except FAULTS as error:
-        raise BadFile(f"{clean(path)} can't be read: {reason(error, path)}") from error
+def _read(file: Path, decode: Decode, every: int, before: int, path: Path) -> Iterator[Frame]:
+    """The frames of a file, as long as they fit into memory with those before them."""
+    video = file.suffix.lower() in VIDEOS
+    with quiet():
+        frames = _video(file, decode, every) if video else decode.frames(file)
+        for number, frame in enumerate(frames, before + 1):
+            if not fits_host(number * frame.nbytes):
+                raise UserMistake(
+                    f"{clean(path)} has more frames than there is memory for: a smaller "
+                    "dataset.size, dataset.every=4, or fewer files"
+                )
+            yield frame
 
 
-def _animation(path: Path, decode: Decode, every: int) -> Iterator[Frame]:
-    return itertools.islice(decode.frames(path), 0, None, every)
+def _told(bad: dict[Path, str]) -> str:
+    if len(bad) == 1:
+        [(file, why)] = bad.items()
+        return f"{clean(file)} can't be read: {why}"
+    return f"{len(bad)} files can't be read:{lines({str(file): why for file, why in bad.items()})}"
 
 
 def _video(path: Path, decode: Decode, every: int) -> Iterator[Frame]:
@@ -125,8 +143,8 @@ def _video(path: Path, decode: Decode, every: int) -> Iterator[Frame]:
         raise ValueError(str(error)) from error
 
 
-def _check(frames: list[Frame], first: Frame | None, before: int, path: Path) -> None:
-    """Frames that agree with the first one, and fit into memory with those before them."""
+def _check(frames: list[Frame], first: Frame | None, path: Path) -> None:
+    """Raise BadFile unless the frames agree with the first one."""
     for frame in frames:
         assert first is not None
         if frame.shape != first.shape:
@@ -135,8 +153,3 @@ def _check(frames: list[Frame], first: Frame | None, before: int, path: Path) ->
                 f"{frame.shape[2]}×{frame.shape[1]} pixels: dataset.size={min(first.shape[1:])} "
                 "makes them agree"
             )
-    if first is not None and not fits_host((before + len(frames)) * first.nbytes):
-        raise UserMistake(
-            f"{clean(path)} has more frames than there is memory for: a smaller dataset.size, "
-            "dataset.every=4, or fewer files"
-        )

@@ -32,11 +32,15 @@ FAULTS = (
     OverflowError,
     RuntimeError,
     TypeError,
+    MemoryError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
 )
 """What Pillow raises for files that are not whole."""
+
+FORMATS = tuple(dict.fromkeys(KINDS.values()))
+"""Pillow's names of the formats that are read, whatever a file's name says."""
 
 Size = tuple[int, int]
 _GRAY = {"1", "L"}
@@ -119,7 +123,7 @@ class Decode:
 
         Raises one of FAULTS; `reason` says it in words.
         """
-        with opened(path) as file, Image.open(file, formats=_FORMATS) as image:
+        with opened(path) as file, Image.open(file, formats=FORMATS) as image:
             self._check(image)
             if self.size:  # lets JPEG skip detail that the resizing would drop
                 side = 2 * max(self.size)
@@ -129,14 +133,15 @@ class Decode:
 
     def frames(self, path: Path) -> Iterator[NDArray[np.uint8]]:
         """The frames of an animation, one of anything else. Raises one of FAULTS."""
-        with opened(path) as file, Image.open(file, formats=_FORMATS) as image:
-            self._check(image)
+        with opened(path) as file, Image.open(file, formats=FORMATS) as image:
             for frame in ImageSequence.Iterator(image):
+                self._check(frame)  # the pages of a TIFF have sizes of their own
                 yield self.pixels(frame)
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """The pixels of an image that is open, `(C, H, W)`."""
-        fitted = self._fit(_eight_bits(ImageOps.exif_transpose(image)))
+        turned = ImageOps.exif_transpose(image)  # which forgets the format
+        fitted = self._fit(_eight_bits(turned, image.format))
         array = np.asarray(fitted).reshape(fitted.height, fitted.width, self.channels)
         return np.ascontiguousarray(array.transpose(2, 0, 1))
 
@@ -177,19 +182,18 @@ def reason(error: Exception, path: Path) -> str:
         return "a broken link" if path.is_symlink() else "no such file"
     if isinstance(error, OSError) and error.strerror:
         return clean(error.strerror)
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
     return clean(error) or type(error).__name__
-
-
-_FORMATS = tuple(dict.fromkeys(KINDS.values()))
 
 
 def _too_large(megapixels: str) -> str:
     return f"{megapixels} megapixels, above the limit of {LARGEST // 1_000_000}"
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image, kind: str | None) -> Image.Image:
     wide = image.mode in _WIDE
-    if wide and image.format not in _SIXTEEN_BIT_FORMATS:
+    if wide and kind not in _SIXTEEN_BIT_FORMATS:
         raise ValueError("32 bits a pixel, without a stated range: store it with 8 or 16")
     if not wide and image.mode not in _SIXTEEN_BITS:
         return image

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import http.client
+import os
 import queue
 import shutil
-import socket
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from filelock import FileLock
-
+from gan_cli.dataset.turn import turn
+from gan_cli.dataset.wire import Broken, Closed, guarded
 from gan_cli.errors import DiskFailure, GanError, UserMistake
 from gan_cli.strict import clean
 
 PATIENCE = 8.0
 """Seconds that servers have to answer at all, and then to send a next piece."""
+
+PAUSES = (0.5, 1.0)
+"""Seconds before the second and the third try, where a connection broke."""
 
 _LOCK = ".gan-fetch.lock"
 _TEMPORARY = ".gan-fetch-"
@@ -31,12 +36,16 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Remote(NamedTuple):
-    """A public data set: its name, where its files go, and where they are."""
+    """A public data set: its name, where its files go, where they are, their SHA-256 as they come.
+
+    A file without a sum is told without one.
+    """
 
     name: str
     folder: Path
     files: Sequence[str]
     mirrors: Sequence[str]
+    sha256: Mapping[str, str]
 
 
 def torchvision_datasets() -> ModuleType:
@@ -62,29 +71,61 @@ def fetch(
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / _LOCK):
+        with turn(root / _LOCK, f"downloading {remote.name}"):
             if not ready():
                 for stale in root.glob(f"{_TEMPORARY}*"):  # of a process that was killed
                     shutil.rmtree(stale, ignore_errors=True)
                 _bring(root, remote, download)
     except (OSError, RuntimeError, EOFError, ValueError, http.client.HTTPException) as error:
-        with suppress(OSError):
-            (root / _LOCK).unlink()  # nothing came: leave the directory as it was
         if isinstance(error, OSError) and error.errno in _FULL:
             raise DiskFailure(f"can't write {remote.name} to {root}: {error.strerror}") from error
         raise UserMistake(_ways_out(remote, error)) from error
 
 
 def _bring(root: Path, remote: Remote, download: Callable[[Path], None]) -> None:
-    _reach([mirror + remote.files[0] for mirror in remote.mirrors])
-    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as name, _deadline(PATIENCE):
-        temporary = Path(name)
-        download(temporary)
+    with guarded(PATIENCE, remote.mirrors), _temporary(root) as temporary:
+        _reach([mirror + remote.files[0] for mirror in remote.mirrors])
+        _tried(download, temporary)
+        _check(temporary, remote)
         for path in sorted(temporary.rglob("*")):
             if path.is_file() and not path.name.endswith(".gz"):
                 target = root / path.relative_to(temporary)
                 target.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())  # or a power cut could leave an empty file
                 path.replace(target)
+
+
+@contextmanager
+def _temporary(root: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as name:
+        yield Path(name)
+
+
+def _tried(download: Callable[[Path], None], temporary: Path) -> None:
+    """Download, and again where a connection broke; what is whole by then is not asked for."""
+    for after in (*PAUSES, None):
+        try:
+            download(temporary)
+            return
+        except (Closed, ConnectionError, http.client.IncompleteRead):
+            if after is None:
+                raise
+            time.sleep(after)
+
+
+def _check(temporary: Path, remote: Remote) -> None:
+    """Raise ValueError for files that came with other contents than they have everywhere."""
+    for path in temporary.rglob("*"):
+        wanted = remote.sha256.get(path.name)
+        if wanted and file_sum(path) != wanted:
+            raise ValueError(f"{path.name} came with other contents than it has (SHA-256)")
+
+
+def file_sum(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reach(urls: list[str]) -> None:
@@ -97,8 +138,6 @@ def _reach(urls: list[str]) -> None:
             with urllib.request.urlopen(request, timeout=PATIENCE):  # noqa: S310
                 answers.put(None)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            if isinstance(error, urllib.error.HTTPError):  # which holds a connection
-                error.close()
             answers.put(error)
 
     for url in urls:  # a look-up of a name can't be given a time limit, but a thread can be left
@@ -115,20 +154,17 @@ def _reach(urls: list[str]) -> None:
         raise error
 
 
-@contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _ways_out(remote: Remote, error: Exception) -> str:
+def _ways_out(remote: Remote, error: BaseException) -> str:
+    if isinstance(error, Broken) and isinstance(error.__context__, OSError):
+        error = error.__context__  # why it failed with encryption says more
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    cause = clean(lines[-1] if lines else type(error).__name__)
-    addresses = "".join(f"\n      {remote.mirrors[0]}{file}" for file in remote.files)
+    telling = [line for line in lines if "HTTP Error" in line or "urlopen error" in line]
+    cause = clean((telling or lines or [type(error).__name__])[-1])
+    addresses = "".join(
+        f"\n      {remote.mirrors[0]}{file}"
+        + (f"\n        SHA-256 {remote.sha256[file]}" if file in remote.sha256 else "")
+        for file in remote.files
+    )
     return (
         f"{remote.name} is not in {remote.folder}, and it could not be downloaded: {cause}\n"
         "One of these helps:\n"

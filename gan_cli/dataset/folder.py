@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from gan_cli.dataset.cache import Cache
+from gan_cli.dataset.cache import Cache, way
 from gan_cli.dataset.decode import Decode
 from gan_cli.dataset.files import Files
 from gan_cli.dataset.listing import Listing
 from gan_cli.dataset.room import fits_host
 from gan_cli.dataset.source import Resident, Source, check_choice
 from gan_cli.dataset.stream import Streamed
-from gan_cli.dataset.survey import TOLERANCE, Survey, shape_of, survey
+from gan_cli.dataset.survey import TOLD, TOLERANCE, Survey, shape_of, survey
 from gan_cli.errors import UserMistake
 from gan_cli.strict import clean
 
@@ -63,36 +64,53 @@ class Folder:
         decode = self.decode()
         shape = shape_of(listing, decode)
         resident = fits_host(len(listing.names) * math.prod(shape))
-        found = self._survey(listing, decode, shape, resident)
-        labels = torch.tensor(listing.labels)[found.kept] if listing.classes else None
+        numbers = np.array(listing.labels, np.int64) if listing.classes else None
+        found = self._survey(listing, decode, shape, resident, numbers)
+        labels = None if numbers is None else torch.from_numpy(numbers[found.kept])
         classes = tuple(clean(name) for name in listing.classes)
+        notes = (*found.notes, *_bare(listing))
         if found.images is not None:
             images = torch.from_numpy(found.images)
-            return Resident.of(images, labels, classes, self.mirror, found.notes)
+            return Resident.of(images, labels, classes, self.mirror, notes)
+        assert found.prints is not None
         return Streamed(
-            Files([listing.paths[i] for i in found.kept], decode, shape),
+            Files([listing.paths[i] for i in found.kept], decode, found.prints),
             labels,
             len(found.kept),
             shape,
             classes,
-            hashlib.sha256(f"{listing.sha256} {decode}".encode()).hexdigest(),
+            found.fingerprint,
             self.mirror,
             self.workers,
-            found.notes,
+            notes,
         )
 
     def _survey(
-        self, listing: Listing, decode: Decode, shape: tuple[int, int, int], keep: bool
+        self,
+        listing: Listing,
+        decode: Decode,
+        shape: tuple[int, int, int],
+        keep: bool,
+        labels: NDArray[np.int64] | None,
     ) -> Survey:
+        def make() -> Survey:
+            return survey(listing, decode, shape, self.on_bad_image, keep, labels)
+
         if self.cache is None:
-            return survey(listing, decode, shape, self.on_bad_image, keep)
-        way = hashlib.sha256(f"{listing.root.resolve()} {decode}".encode()).hexdigest()
-        cache = Cache(
-            Path(self.cache).expanduser() / f"folder-{way[:16]}.npz",
-            f"1 {listing.sha256} {decode} {self.on_bad_image}",
-        )
-        return cache.through(keep, lambda: survey(listing, decode, shape, self.on_bad_image, keep))
+            return make()
+        file = Path(self.cache).expanduser() / f"folder-{way([listing.root], decode)}.npz"
+        key = f"2 {listing.sha256} {decode} {self.on_bad_image}"
+        return Cache(file, key).through(keep, make)
 
     def decode(self) -> Decode:
         """How an image file becomes pixels."""
         return Decode.of(self.size, self.channels, self.crop, self.background, self.min_size)
+
+
+def _bare(listing: Listing) -> tuple[str, ...]:
+    """A line about sub-folders that are no classes, for want of images."""
+    if not listing.bare:
+        return ()
+    few = ", ".join(clean(name, 40) for name in listing.bare[:TOLD])
+    more = ", …" if len(listing.bare) > TOLD else ""
+    return (f"no classes, because they hold no image: {few}{more}",)

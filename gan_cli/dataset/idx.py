@@ -5,15 +5,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
+import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan_cli.dataset.fetch import Remote, fetch, torchvision_datasets
+from gan_cli.dataset.fetch import Remote, fetch, file_sum, torchvision_datasets
+from gan_cli.dataset.listing import is_file, opened
 from gan_cli.dataset.source import Resident
 from gan_cli.errors import BadFile
 
@@ -22,6 +24,7 @@ PARTS = {"train": ("train", 60_000), "test": ("t10k", 10_000)}
 
 _SUMS = "SHA256SUMS"
 _BLANK = 10
+_LONG = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,13 @@ class Family:
 
     Files are checked against `sha256` of their unpacked contents; where it says nothing, against
     the sums that were written down when they were downloaded, and for what such a set must be.
+    `packed` are the SHA-256 of the files that are downloaded.
     """
 
     name: str
     classes: tuple[str, ...]
     sha256: Mapping[str, str]
+    packed: Mapping[str, str] = field(default_factory=dict)
 
     def load(self, root: str, split: str) -> Resident:
         """The images 1×28×28 and labels of a split; downloaded first where they are missing.
@@ -65,7 +70,7 @@ class Family:
     ) -> NDArray[np.uint8]:
         try:
             return read(path, shape, sums.get(path.name))
-        except (ValueError, EOFError, OSError) as error:
+        except (ValueError, EOFError, OSError, zlib.error, MemoryError) as error:
             raise _damaged(_there(path) or path, self.name, str(error)) from error
 
     def _check(
@@ -85,24 +90,26 @@ class Family:
         def download(temporary: Path) -> None:
             known(str(temporary), download=True)
             raw = temporary / self.name / "raw"
-            sums = {path.name: _sum(path) for path in sorted(raw.glob("*-ubyte"))}
+            sums = {path.name: file_sum(path) for path in sorted(raw.glob("*-ubyte"))}
             for name, wanted in self.sha256.items():
                 if sums.get(name, wanted) != wanted:
                     raise ValueError(f"{name} came with other contents than {self.name} has")
             (raw / _SUMS).write_text("".join(f"{s}  {name}\n" for name, s in sums.items()))
 
-        fetch(base, Remote(self.name, folder, files, known.mirrors), ready, download)
+        remote = Remote(self.name, folder, files, known.mirrors, self.packed)
+        fetch(base, remote, ready, download)
 
 
 def read(path: Path, shape: tuple[int, ...], sha256: str | None) -> NDArray[np.uint8]:
     """The array in an idx file, plain or with .gz after its name; ValueError when not whole."""
-    if path.is_file():
-        raw = np.fromfile(path, np.uint8)
-    else:
-        raw = np.frombuffer(bytearray(gzip.decompress(packed(path).read_bytes())), np.uint8)
     header = 4 + 4 * len(shape)
-    if len(raw) != header + math.prod(shape):
-        raise ValueError(f"it has {len(raw)} bytes of {header + math.prod(shape)}")
+    size = header + math.prod(shape)
+    plain = is_file(path)
+    with opened(path if plain else packed(path)) as file:
+        whole = file if plain else gzip.GzipFile(fileobj=file)
+        raw = np.frombuffer(bytearray(whole.read(size + 1)), np.uint8)  # never what a bomb holds
+    if len(raw) != size:
+        raise ValueError(f"it has {'more' if len(raw) > size else len(raw)} bytes of {size}")
     if sha256 and hashlib.sha256(raw.data).hexdigest() != sha256:
         raise ValueError("its contents have changed (SHA-256)")
     if bytes(raw[:4]) != bytes([0, 0, 8, len(shape)]):
@@ -118,16 +125,16 @@ def packed(path: Path) -> Path:
 
 
 def _there(path: Path) -> Path | None:
-    return next((candidate for candidate in (path, packed(path)) if candidate.is_file()), None)
-
-
-def _sum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return next((candidate for candidate in (path, packed(path)) if is_file(candidate)), None)
 
 
 def _recorded(folder: Path) -> dict[str, str]:
-    path = folder / _SUMS
-    lines = path.read_text().splitlines() if path.is_file() else []
+    """Sums that were written down; nothing where they can't be read, as for files put there."""
+    try:
+        with opened(folder / _SUMS) as file:
+            lines = file.read(_LONG).decode().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
     return {words[1]: words[0] for line in lines if len(words := line.split()) == 2}
 
 

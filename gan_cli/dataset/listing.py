@@ -29,6 +29,9 @@ KINDS = {
 }
 """What counts as an image by its name, and Pillow's names of these formats."""
 
+NO_DIRECTORY = "is no directory"
+"""What `absent` says of a file, or of a pipe."""
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -48,8 +51,7 @@ class Listing:
         `key` is what the user types to name it. Raises UserMistake when there is no such directory,
         or no image in it.
         """
-        if not root.is_dir():
-            what = "is no directory" if root.exists() else "does not exist"
+        if what := absent(root):
             raise UserMistake(f"{clean(root)} {what}: type {key}=DIRECTORY, one of images")
         names = tuple(sorted(_names(root)))
         if not names:
@@ -58,6 +60,15 @@ class Listing:
                 f"{key}=DIRECTORY, one of images or of a folder for each class"
             )
         return cls(root, names, tuple(_stat(root / name) for name in names))
+
+    @property
+    def bare(self) -> tuple[str, ...]:
+        """The first sub-folders that hold no image, of which there would be classes otherwise."""
+        if not self.classes:
+            return ()
+        with os.scandir(self.root) as found:
+            there = {one.name for one in found if one.is_dir(follow_symlinks=False)}
+        return tuple(sorted(n for n in there - {*self.classes} if not n.startswith(".")))
 
     @property
     def paths(self) -> list[Path]:
@@ -87,8 +98,32 @@ class Listing:
         return sha.hexdigest()
 
 
+def absent(path: Path) -> str:
+    """Why that is no directory, in words; '' where it is one."""
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            return ""
+    except FileNotFoundError:
+        return "does not exist"
+    except OSError as error:  # a name too long, or a directory above that may not be entered
+        return f"can't be looked at ({error.strerror})"
+    except ValueError:  # with a NUL
+        return "is no path"
+    return NO_DIRECTORY
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there, as far as one may look."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def opened(path: Path) -> BinaryIO:
     """A file that is open to be read. OSError for what is none: a pipe is not waited for."""
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a device may make it do something
+        raise OSError("no regular file")
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     info = os.fstat(number)
     regular = stat.S_ISREG(info.st_mode)
@@ -99,14 +134,15 @@ def opened(path: Path) -> BinaryIO:
 
 
 def _names(root: Path) -> Iterator[str]:
-    for folder, folders, files in os.walk(root, onerror=_unreadable):
+    for folder, folders, files in os.walk(root, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if not name.startswith(".") and Path(name).suffix.lower() in KINDS:
                 yield str(Path(folder, name).relative_to(root))
 
 
-def _unreadable(error: OSError) -> None:
+def unreadable(error: OSError) -> None:
+    """Raise BadFile: a directory that can't be listed may hold anything."""
     raise BadFile(f"can't list {clean(error.filename)}: {error.strerror}") from error
 
 

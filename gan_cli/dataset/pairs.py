@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan_cli.dataset.cache import Cache
+from gan_cli.dataset.cache import Cache, way
 from gan_cli.dataset.decode import FAULTS, Decode, reason
 from gan_cli.dataset.files import Files
 from gan_cli.dataset.listing import Listing
@@ -69,13 +68,14 @@ class Pairs:
         found = self._survey(a, b, beside, shape, resident)
         if found.images is not None:
             return Kept.of(torch.from_numpy(found.images), None, (), notes=found.notes)
+        assert found.prints is not None
         return Read(
-            Files([a.paths[i] for i in found.kept], beside, shape),
+            Files([a.paths[i] for i in found.kept], beside, found.prints),
             None,
             len(found.kept),
             shape,
             (),
-            hashlib.sha256(f"{a.sha256} {b.sha256} {self.decode()}".encode()).hexdigest(),
+            found.fingerprint,
             workers=self.workers,
             notes=found.notes,
         )
@@ -94,10 +94,8 @@ class Pairs:
 
         if self.cache is None:
             return make()
-        told = f"{a.root.resolve()} {b.root.resolve()} {self.decode()}"
-        way = hashlib.sha256(told.encode()).hexdigest()
-        file = Path(self.cache).expanduser() / f"pairs-{way[:16]}.npz"
-        key = f"1 {a.sha256} {b.sha256} {self.decode()} {self.on_bad_image}"
+        file = Path(self.cache).expanduser() / f"pairs-{way([a.root, b.root], self.decode())}.npz"
+        key = f"2 {a.sha256} {b.sha256} {self.decode()} {self.on_bad_image}"
         return Cache(file, key).through(keep, make)
 
 

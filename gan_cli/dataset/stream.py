@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import threading
 import traceback
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import c_bool
 from dataclasses import dataclass
 from functools import partial
@@ -79,7 +81,8 @@ class _Stream:
 
     def __call__(self, i: int) -> Batch:
         if i != self._next:
-            self._batches = iter(self._loader(i))
+            with _deaths_can_wait():
+                self._batches = iter(self._loader(i))
         self._next = -1  # a failure below leaves the reader useless
         try:
             x = next(self._batches)
@@ -137,6 +140,20 @@ def _told(error: Exception, i: int) -> GanError:
         f"reading batch {i} failed: {str(error).splitlines()[0]} (a worker that was killed is most "
         "often short of memory: dataset.workers=0 reads without workers)"
     )
+
+
+@contextmanager
+def _deaths_can_wait() -> Iterator[None]:
+    """Leaves SIGCHLD as it is: torch would raise a worker's death wherever this process is then.
+
+    That could be in the middle of a save. Without, it is met where the images are asked for.
+    """
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCHLD, before)
 
 
 def _unwanted(feed: _Stream) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,17 +26,27 @@ TOLERANCE = {"stop": 0.0, "skip": 0.01}
 TOLD = 10
 """Bad images named in a message; the rest are counted."""
 
+PRINT = 16
+"""Bytes that an image is known by."""
+
+_BLOCK = 512
+_Look = tuple[NDArray[np.uint8] | None, str, str]
+
 
 @dataclass(frozen=True)
 class Survey:
     """The numbers of the images that can be read, `(n,)`, and their pixels `(n, C, H, W)`.
 
-    The pixels are None when there is no room for them. `notes` are for the user.
+    The pixels are None when there is no room for them; then `prints` `(n, 16)` are those of each
+    image, and `fingerprint` is that of all, the same that they would have in memory. `notes` are
+    for the user.
     """
 
     kept: NDArray[np.int64]
     images: NDArray[np.uint8] | None
     notes: tuple[str, ...]
+    prints: NDArray[np.uint8] | None = None
+    fingerprint: str = ""
 
 
 def shape_of(listing: Listing, decode: Decodes) -> tuple[int, int, int]:
@@ -54,36 +65,83 @@ def shape_of(listing: Listing, decode: Decodes) -> tuple[int, int, int]:
 
 
 def survey(
-    listing: Listing, decode: Decodes, shape: tuple[int, int, int], on_bad_image: str, keep: bool
+    listing: Listing,
+    decode: Decodes,
+    shape: tuple[int, int, int],
+    on_bad_image: str,
+    keep: bool,
+    labels: NDArray[np.int64] | None = None,
 ) -> Survey:
-    """Decode all images, on every core, and keep their pixels or not.
+    """Decode all images, on every core, and keep their pixels, or what they are known by.
 
-    Raises BadFile with a list of those that can't be read, when there are too many.
+    `labels` `(N,)` are part of the fingerprint. Raises BadFile with a list of those that can't be
+    read, when there are too many.
     """
-    count = len(listing.names)
-    images = np.empty((count if keep else 0, *shape), np.uint8)
-
-    def one(number: int) -> tuple[str, str]:
-        pixels, mode, why = read(listing.root / listing.names[number], decode)
-        if pixels is None or pixels.shape == shape:
-            if keep and pixels is not None:
-                images[number] = pixels
-            return mode, why
-        return mode, unlike(pixels.shape, shape)
-
-    with quiet(), ThreadPoolExecutor(cores()) as pool:
-        results = list(pool.map(one, range(count)))
-    bad = {listing.names[i]: why for i, (_, why) in enumerate(results) if why}
+    seen = _Seen(listing, decode, shape, keep)
+    count, everything = len(listing.names), range(len(listing.names))
+    sha = _sha256(count, shape)
+    looks = []
+    for pixels, mode, why in seen.all(everything):
+        looks.append((mode, why))
+        if pixels is not None:
+            sha.update(pixels.data)
+    bad = {listing.names[i]: why for i, (_, why) in enumerate(looks) if why}
     share = TOLERANCE[on_bad_image]
     if len(bad) > max(share * count, share > 0) or len(bad) == count:
         raise BadFile(_told(listing, bad, on_bad_image))
-    kept = np.array([i for i, (_, why) in enumerate(results) if not why], np.int64)
-    modes = Counter(mode for mode, why in results if not why)
-    return Survey(
-        kept,
-        (images[kept] if bad else images) if keep else None,
-        _notes(bad, modes, MODES[decode.channels]),
-    )
+    kept = np.array([i for i, (_, why) in enumerate(looks) if not why], np.int64)
+    notes = _notes(bad, Counter(mode for mode, why in looks if not why), MODES[decode.channels])
+    if keep:
+        return Survey(kept, seen.images[kept] if bad else seen.images, notes)
+    if bad:  # how many there are comes first
+        sha = _sha256(len(kept), shape)
+        for pixels, _, _ in seen.all(kept.tolist()):
+            if pixels is not None:
+                sha.update(pixels.data)
+    if labels is not None:
+        sha.update(labels[kept].data)
+    return Survey(kept, None, notes, seen.prints[kept], sha.hexdigest())
+
+
+def fingerprint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What one image is known by, `(16,)`."""
+    short = hashlib.blake2b(pixels.data, digest_size=PRINT).digest()
+    return np.frombuffer(short, np.uint8)
+
+
+class _Seen:
+    """Every image decoded by threads, in order: kept, or printed and passed on."""
+
+    def __init__(
+        self, listing: Listing, decode: Decodes, shape: tuple[int, int, int], keep: bool
+    ) -> None:
+        count = len(listing.names)
+        self._listing, self._decode, self._shape, self._keep = listing, decode, shape, keep
+        self.images = np.empty((count if keep else 0, *shape), np.uint8)
+        self.prints = np.empty((0 if keep else count, PRINT), np.uint8)
+
+    def all(self, numbers: Sequence[int]) -> Iterator[_Look]:
+        """The pixels, unless they were kept; the mode; why it can't be used, or ''."""
+        with quiet(), ThreadPoolExecutor(cores()) as pool:
+            for start in range(0, len(numbers), _BLOCK):  # so that few wait to be taken
+                yield from pool.map(self._one, numbers[start : start + _BLOCK])
+
+    def _one(self, number: int) -> _Look:
+        pixels, mode, why = read(self._listing.root / self._listing.names[number], self._decode)
+        if pixels is None:
+            return None, mode, why
+        if pixels.shape != self._shape:
+            return None, mode, unlike(pixels.shape, self._shape)
+        if self._keep:
+            self.images[number] = pixels
+            return None, mode, ""
+        self.prints[number] = fingerprint(pixels)
+        return pixels, mode, ""
+
+
+def _sha256(count: int, shape: tuple[int, ...]) -> hashlib._Hash:
+    """What `source.digest` begins with."""
+    return hashlib.sha256(f"{(count, *shape)}".encode())
 
 
 def unlike(one: tuple[int, ...], others: tuple[int, ...]) -> str:
@@ -119,25 +177,26 @@ def _told(listing: Listing, bad: dict[str, str], on_bad_image: str) -> str:
     )
     return (
         f"{len(bad)} of {len(listing.names)} images in {clean(listing.root)} can't be used:"
-        f"{_lines(bad)}\nRepair or remove them ({fix})"
+        f"{lines(bad)}\nRepair or remove them ({fix})"
     )
 
 
 def _notes(bad: dict[str, str], modes: Counter[str], wanted: str) -> tuple[str, ...]:
     notes = []
     if bad:
-        notes.append(f"left out {len(bad)} images that can't be read:{_lines(bad)}")
+        notes.append(f"left out {len(bad)} images that can't be read:{lines(bad)}")
     if converted := {mode: n for mode, n in sorted(modes.items()) if mode != wanted}:
         told = ", ".join(f"{n} {mode}" for mode, n in converted.items())
         notes.append(f"converted to {wanted}: {told}")
     return tuple(notes)
 
 
-def _lines(bad: dict[str, str]) -> str:
-    lines = [f"\n  {clean(name)}: {why}" for name, why in list(bad.items())[:TOLD]]
+def lines(bad: dict[str, str]) -> str:
+    """Names and reasons, a line each, of the first few."""
+    told = [f"\n  {clean(name)}: {why}" for name, why in list(bad.items())[:TOLD]]
     if len(bad) > TOLD:
-        lines.append(f"\n  … and {len(bad) - TOLD} more")
-    return "".join(lines)
+        told.append(f"\n  … and {len(bad) - TOLD} more")
+    return "".join(told)
 
 
 def cores() -> int:
