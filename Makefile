@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .NOTPARALLEL:
-.PHONY: help demo test check install clean
+.PHONY: help demo test check lowest install clean
 
 help:  ## List these targets
 	@echo "make TARGET, where TARGET is"
@@ -34,11 +34,17 @@ check: $(VENV)/.dev  ## Run the linter, the type checker and the laws (under a m
 	$(BIN)/mypy
 	$(PYTEST) tests/laws -m "not training" -n auto --maxprocesses 8
 
+lowest: VENV = .venv-lowest
+lowest:  ## Run the laws and every verb with the oldest versions of all it depends on
+	@$(MAKE) --no-print-directory VENV=$(VENV) OLDEST=yes $(VENV)/.dev
+	$(PYTEST) tests/laws -m "not training" -n auto --maxprocesses 8
+	$(PYTEST) tests/test_compatibility.py
+
 install: $(VENV)/.gan  ## Install `gan` in .venv
 	@echo "Installed. Next: . $(BIN)/activate && gan --help"
 
 clean:  ## Remove the environment, caches and builds; outputs/ stays
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The two stamps: what `gan` needs, and what developing it needs besides. Made again only when
@@ -78,5 +84,6 @@ while sleep 15 >/dev/null 2>&1; do \
 done & alive=$$!; \
 trap 'kill $$alive' EXIT; \
 trap 'exit 130' INT TERM; \
-$(BIN)/python -m pip install --editable "$(1)"
+$(if $(OLDEST),$(BIN)/python -m tests.bounds >$(VENV)/oldest.txt || exit;) \
+$(BIN)/python -m pip install $(if $(OLDEST),--constraint $(VENV)/oldest.txt) --editable "$(1)"
 endef

@@ -105,10 +105,13 @@ class Best:
     def resume(self, step: int, console: Console) -> None:
         """Read what was found up to this step; rows of another protocol don't count."""
         try:
-            rows(self.path, step).close()
+            kept = rows(self.path, step)
+            kept.close()
             lines = self.path.read_text().splitlines()
         except OSError as error:
             raise DiskFailure(f"{self.path}: {error.strerror}") from error
+        if kept.mended:
+            console.warn(f"{self.path}: damaged; the rows that can be read are kept")
         others = 0
         for line in lines:
             found = json.loads(line)
@@ -125,7 +128,7 @@ class Best:
                 others += 1
             else:
                 self.found.append((found["step"], one.value if one else None))
-        if self.found and not self._keep_those_that_count():
+        if self.found and not self._keep_those_that_count(step):
             console.say(
                 f"best.safetensors is gone or was not chosen by {self.figure}: what is best counts "
                 "anew"
@@ -192,11 +195,11 @@ class Best:
             told = [name for name in preferred(metrics) if name in scores.figures]
             self.figure = next(iter(told), self.figure)
 
-    def _keep_those_that_count(self) -> bool:
+    def _keep_those_that_count(self, now: int) -> bool:
         """Whether the checkpoint that was kept as the best was chosen by the same figure.
 
         Of what was found before it, nothing as good counts: it was kept no more, when the run went
-        back. Without such a checkpoint nothing counts.
+        back. It counts itself, even if its row is lost. Without such a checkpoint nothing counts.
         """
         try:
             meta = container.read(self.path.with_name("best.safetensors")).meta
@@ -212,6 +215,8 @@ class Best:
             for step, found in self.found
             if found is None or step >= at or self.better * found < self.better * value
         ]
+        if at <= now and at not in dict(self.found):
+            self.found = sorted([*self.found, (at, value)], key=lambda one: one[0])
         return True
 
     def _beats(self, value: float) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_cli import makers
 from gan_cli.anneal import Anneal
 from gan_cli.augment import Augment
 from gan_cli.auxiliary import Auxiliary
@@ -117,7 +118,7 @@ def parts(config: Config) -> Parts:
             continue
         group = name.partition(".")[0]
         try:
-            made[name] = _make(spec)
+            made[name] = _make(spec, _DUTIES.get(group, ()))
             if not isinstance(getattr(made[name], "figures", {}), Mapping):
                 problems.append(f"{name}: figures is a mapping of names to Figure, no method")
             if lacks := [duty for duty in _DUTIES.get(group, ()) if not hasattr(made[name], duty)]:
@@ -166,7 +167,7 @@ _DUTIES = {
     "schedule": ("__call__",),
     "anneal": ("over", "to"),
     "policy": ("acts", "returns", "signs", "__call__", "failed", "factor"),
-    "hardware": ("claim", "dtype", "autocast"),
+    "hardware": ("claim", "dtype", "autocast", "circumstances"),
 }
 """The groups, and what a component of each must have; its protocol says what it means."""
 
@@ -200,7 +201,7 @@ def component(group: str, name: str, args: dict[str, Any], trust: tuple[str, ...
     """
     maker = _maker(group, name, trust)
     try:
-        _check_types(maker, args)
+        makers.check_types(maker, args)
         if unknown := args.keys() - inspect.signature(maker).parameters.keys():
             raise ValueError(f"it has no {', '.join(sorted(unknown))}")
         return maker(**args)
@@ -252,10 +253,16 @@ def _find(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _make(spec: Config) -> Any:
-    """The object that a spec names; ValueError, TypeError or ImportError as its maker raised it."""
+def _make(spec: Config, duties: Sequence[str] = ()) -> Any:
+    """The object that a spec names; ValueError, TypeError or ImportError as its maker raised it.
+
+    Nothing is called but a class that has one of the duties at least: other things that a file
+    may name, such as `os.system`, are not.
+    """
     try:
-        _check_types(_find(spec["_target_"]), spec)
+        maker = _find(spec["_target_"])
+        makers.check(spec, maker, duties)
+        makers.check_types(maker, spec)
     except (ImportError, AttributeError) as error:
         raise ImportError(f"_target_={spec['_target_']}: {error}") from error
     try:
@@ -265,29 +272,3 @@ def _make(spec: Config) -> Any:
         if isinstance(cause, (ValueError, TypeError)):
             raise type(cause)(str(cause)) from error
         raise TypeError(str(error)) from error
-
-
-def _check_types(maker: Any, args: Config) -> None:
-    """Raise TypeError for an argument that is not of the simple type its maker asks for.
-
-    Annotations are compared by name: nothing is evaluated for the sake of a file.
-    """
-    for name, parameter in inspect.signature(maker).parameters.items():
-        annotation = parameter.annotation
-        asked = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-        kinds = asked.split(" | ")
-        if name not in args or not all(kind in _SIMPLE for kind in kinds):
-            continue
-        given = type(args[name]).__name__.removesuffix("Type")
-        if given not in kinds and (given, "float" in kinds) != ("int", True):
-            words = " or ".join(_SIMPLE[kind] for kind in kinds)
-            raise TypeError(f"{name} is {words}, not {args[name]!r}")
-
-
-_SIMPLE = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "a word",
-    "None": "null",
-}

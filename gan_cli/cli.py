@@ -12,6 +12,7 @@ VERBS = {
     "doctor": ("gan_cli.cli_doctor", "what went wrong in a run, and what to try next"),
     "sample": ("gan_cli.sample", "draw samples from a run, a checkpoint or a generator file"),
     "evaluate": ("gan_cli.cli_evaluate", "measure a generator or a directory of images"),
+    "reproduce": ("gan_cli.cli_reproduce", "train a run again, and say whether it is the same"),
     "serve": ("gan_cli.serve", "explore a generator on a page in your browser"),
     "export": ("gan_cli.export", "write a generator for others: safetensors, ONNX, torch.export"),
     "invert": ("gan_cli.invert", "the latent codes that best give your own images"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,9 @@ class Asked:
 def main(argv: list[str]) -> int:
     """Run `gan check` with these arguments; 1 if a law does not hold. Raises GanError."""
     given = _parser().parse_args(argv)
-    options.import_from_here()
     composer = Composer(Sources(given.config_dir))
+    own = [word for word in given.words if re.search(r"=[A-Za-z_]\w*\.", word)]
+    options.import_from_here(given.config_dir, *own)
     asked = read(composer, given.words)
     if not asked.groups:
         raise UserMistake(f"what is to be checked? gan check GROUP=NAME, of {', '.join(LAWS)}")

@@ -120,12 +120,12 @@ def _after(verb: str, words: list[str]) -> list[str]:
         from gan_cli.cli_entry import Shelf
 
         return [*Shelf.of(None).groups(), *_runs(words[-1], "", "ledger.json")]
-    if verb in ("compare", "report", "doctor"):
+    if verb in ("compare", "report", "doctor", "reproduce"):
         return _runs(words[-1], "", "ledger.json")
     return _AFTER.get(verb, [])
 
 
-PARSERS = {verb: VERBS[verb][0] for verb in ("tune", "list", "compare", "report")}
+PARSERS = {verb: VERBS[verb][0] for verb in ("tune", "list", "compare", "report", "reproduce")}
 """Modules whose `parser` knows the options of a verb."""
 
 _AFTER = {"completion": [*SCRIPTS], "help": [*VERBS], "data": ["check", "preview"]}

@@ -24,6 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_cli import cli_mine
 from gan_cli.configs import directory
 from gan_cli.errors import UserMistake
 
@@ -66,10 +67,14 @@ class Composer:
             user = Path(sources.config_dir).absolute()
             if not user.is_dir():
                 raise UserMistake(f"--config-dir {sources.config_dir}: there is no such directory")
+            cli_mine.look(user)
             path.prepend("command-line", f"file://{user}", SearchPathQuery(provider="schema"))
+        if sources.config_path and Path(sources.config_path).is_dir():
+            cli_mine.look(Path(sources.config_path))
         self.loader = ConfigLoaderImpl(path)
         self.name = sources.name
         self._search = [text for text in overrides if text.startswith("hydra.searchpath=")]
+        self._foreign = bool(self._search) or sources != Sources()
         self._parser = OverridesParser.create(self.loader)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
@@ -90,6 +95,12 @@ class Composer:
                     self.name, overrides, RunMode.RUN, validate_sweep_overrides=False
                 )
         return self._composed[key]
+
+    def refuse_code(self, config: DictConfig, typed: Iterable[str]) -> None:
+        """Raise UserMistake where files of the user's set what Hydra itself would run."""
+        if self._foreign:
+            own = Composer(Sources()).compose([])
+            cli_mine.refuse_code(config.hydra, own.hydra, typed)
 
     def apply(self, override: Override, config: DictConfig) -> None:
         """Set one key of a configuration."""

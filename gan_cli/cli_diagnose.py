@@ -107,6 +107,7 @@ class _Job:
         settings = [str(o.input_line) for o in self.hydra]
         try:
             rest = self.composer.compose([*filter(None, meant), *settings])
+            self.composer.refuse_code(rest, settings)
             self.sweeps = rest.hydra.mode == RunMode.MULTIRUN
             default = plain(rest)
         except UserMistake as mistake:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
+from gan_cli import cli_mine
 from gan_cli.configs import directory
 from gan_cli.errors import UserMistake
 
@@ -60,6 +61,7 @@ class Shelf:
             return cls((directory(),))
         if not Path(config_dir).is_dir():
             raise UserMistake(f"--config-dir {config_dir}: there is no such directory")
+        cli_mine.look(Path(config_dir))
         return cls((directory(), Path(config_dir)))
 
     def groups(self) -> list[str]:

@@ -23,7 +23,7 @@ from gan_cli.errors import BadFile, UserMistake
 from gan_cli.evaluation import FEWEST, Data, Examiner, Question, gathered, looked_at
 from gan_cli.extractor import teaching
 from gan_cli.fast import pick_device
-from gan_cli.options import import_from_here
+from gan_cli.options import classes, import_from_here
 from gan_cli.record import Record
 from gan_cli.run import WHERE
 from gan_cli.sampler import Sampler
@@ -46,7 +46,7 @@ MOST = 4096
 
 def evaluate(asked: Asked) -> int:
     """Measure what is asked for, tell the figures, and keep them. Raises GanError."""
-    import_from_here()
+    import_from_here(asked.config_dir, *asked.trust, *classes(asked.overrides))
     device = pick_device(asked.device)
     sampler = Sampler.load(asked.ckpt, device, asked.raw, asked.trust) if asked.ckpt else None
     learnt = None if asked.typed_data or asked.ckpt is None else _learnt(Path(asked.ckpt))

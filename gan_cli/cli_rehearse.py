@@ -21,6 +21,25 @@ SHAPES = {
 """Shapes of the samples of data sets whose files are not opened."""
 
 
+GROUPS = (
+    *("dataset", "task", "model", "discriminator", "prior", "condition", "auxiliary", "term"),
+    *("method", "augment", "batch_size", "pack"),
+)
+"""What says how large a run is: its record may be of somebody else."""
+
+LARGEST, PARTS, WEIGHTS = 1 << 16, 4096, 1 << 24
+"""The largest number of those, and parts and weights of networks, that are put together."""
+
+
+def _small(value: Any) -> bool:
+    """Whether it holds no number that could fill the memory."""
+    if isinstance(value, dict):
+        return all(_small(inner) for key, inner in value.items() if key not in ("seed",))
+    if isinstance(value, list):
+        return all(map(_small, value))
+    return not isinstance(value, int | float) or abs(value) <= LARGEST
+
+
 @dataclass(frozen=True)
 class StandIn:
     """Data of a shape, of which nothing is read."""
@@ -38,7 +57,6 @@ class Rehearsal:
     """
 
     def __init__(self, record: Record):
-        self.composer = Composer(Sources(record.config_dir, record.config_name))
         self._record = record
 
     def refusal(self, overrides: list[str]) -> str | None:
@@ -50,6 +68,11 @@ class Rehearsal:
         return self._refused(overrides) if self._able else None
 
     @cached_property
+    def composer(self) -> Composer:
+        """What composes as for the run. Raises GanError."""
+        return Composer(Sources(self._record.config_dir, self._record.config_name))
+
+    @cached_property
     def _able(self) -> bool:
         """Whether the run's own settings can be put together here."""
         if self._record.config_dir is not None:
@@ -58,17 +81,20 @@ class Rehearsal:
         return self._refused(own) is None
 
     def _refused(self, overrides: list[str]) -> str | None:
-        from gan_cli import build  # imports torch
+        from gan_cli import build, generators  # imports torch
         from gan_cli.fast import pick_device
         from gan_cli.session import kit
 
         try:
             config = plain(self.composer.compose(overrides))
+            if not all(map(_small, (config.get(group) for group in GROUPS))):
+                return "too large to be tried"
             parts = build.parts(config)
             space = parts.task.space(_stand_in(config, parts.dataset))
-            parts.method.make(kit(config, parts, space, None, pick_device("cpu")))
-        except (GanError, ValueError) as error:
-            return str(error).splitlines()[0]
+            with generators.bounded(PARTS, WEIGHTS, "too large to be tried"):
+                parts.method.make(kit(config, parts, space, None, pick_device("cpu")))
+        except (GanError, *generators.FAILURES) as error:
+            return (str(error) or type(error).__name__).splitlines()[0]
         return None
 
 

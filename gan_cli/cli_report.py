@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
         text = run_page(folders[0])
     else:
         if asked.runs:
-            _each(folders, asked.path.resolve().name, out)
+            _each(folders, asked.path, out)
         text = sweep_page(Study(asked.path, folders, ledger, out.parent))
     disk.replace(out, text.encode())
     sys.stdout.write(f"{clean(out, 1000)} ({len(text.encode()) / 1e6:.1f} MB)\n")
@@ -81,10 +81,15 @@ def _out(out: Path | None, path: Path) -> Path:
     return out
 
 
-def _each(folders: list[Folder], name: str, up: Path) -> None:
-    """A page for each run, with the way back."""
+def _each(folders: list[Folder], path: Path, up: Path) -> None:
+    """A page for each run of the sweep at that path, with the way back; none far from it."""
     from os.path import relpath
 
+    near = (path.resolve(), *path.resolve().parents[1:2])  # outputs/, of outputs/sweeps/NAME
     for folder in folders:
+        if not any(folder.path.resolve().is_relative_to(place) for place in near):
+            sys.stderr.write(f"{clean(folder.path, 1000)} is elsewhere: gan report it by itself\n")
+            continue
         back = relpath(up.resolve(), folder.path.resolve())
+        name = path.resolve().name
         disk.replace(folder.path / PAGE, run_page(folder, (name, back)).encode(), sync=False)

@@ -35,13 +35,22 @@ def rewrite(overrides: list[str], sources: Sources, multirun: bool) -> list[str]
     record = Record.read(directory)
     asked = [text for text in overrides if key_of(text) != "resume"]
     _refuse_changes(directory, record, asked)
+    return [*as_made(directory, record, asked, sources), f"run_dir={quote(str(directory))}"]
+
+
+def as_made(directory: Path, record: Record, asked: list[str], sources: Sources) -> list[str]:
+    """What the run was made with, then what is asked now; without where the run is.
+
+    UserMistake where it names code, or was made with configurations of the user's, unless that is
+    typed again.
+    """
     _refuse_other_sources(directory, record, sources)
     replaced = {key_of(text) for text in asked} | set(PLACES)
     if replaced & BUDGET:
         replaced |= BUDGET  # a new budget stands for the old one, in whatever it was counted
     kept = _whole(record, [text for text in record.overrides if key_of(text) not in replaced])
     _refuse_code(directory, kept)
-    return [*kept, *asked, f"run_dir={quote(str(directory))}"]
+    return [*kept, *asked]
 
 
 def _whole(record: Record, overrides: list[str]) -> list[str]:
@@ -55,16 +64,23 @@ def _whole(record: Record, overrides: list[str]) -> list[str]:
     return [*rest, f"batch_size={record.config.get('batch_size')}", f"{RANKS}=whole"]
 
 
-def _refuse_changes(directory: Path, record: Record, asked: list[str]) -> None:
+def other(record: Record, asked: list[str]) -> dict[str, str]:
+    """What is asked and is not as the run was made, by key, as `key: stored → asked`."""
     stored = {**flat(record.config), **record.choices}
     typed = _whole(record, record.overrides)
     stored |= {key_of(text): text.partition("=")[2] for text in typed}
     wanted = {key_of(text): text.partition("=")[2] for text in asked}
-    same = {key: _typed(stored.get(key, ...)) == _typed(value) for key, value in wanted.items()}
-    fixed = [key for key in wanted if not (may_change(key) or same[key]) or key in PLACES]
+    same = {key for key, value in wanted.items() if _typed(stored.get(key, ...)) == _typed(value)}
+    told = {key: value for key, value in wanted.items() if key not in same}
+    return differences(stored, stored | told)
+
+
+def _refuse_changes(directory: Path, record: Record, asked: list[str]) -> None:
+    changed = other(record, asked)
+    wanted = [key_of(text) for text in asked]
+    fixed = [k for k in wanted if (k in changed and not may_change(k)) or k in PLACES]
     if not fixed:
         return
-    changed = differences(stored, stored | {key: wanted[key] for key in fixed})
     lines = [changed.get(key, f"{key}: resume settles it") for key in fixed]
     raise UserMistake(
         "\n  ".join([f"{directory} can't be resumed with other settings:", *lines])

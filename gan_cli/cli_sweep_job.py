@@ -21,8 +21,8 @@ from omegaconf import DictConfig
 from gan_cli import cli_failure, lock
 from gan_cli.cli_train import train
 from gan_cli.errors import BadFile, GanError, Stopped, UserMistake
-from gan_cli.options import import_from_here
-from gan_cli.record import now
+from gan_cli.options import classes, import_from_here
+from gan_cli.record import now, option
 from gan_cli.status import Status
 from gan_cli.strict import clean
 from gan_cli.study.folder import Folder
@@ -70,7 +70,8 @@ class Task:
 
         StopSweep in the process of the command; in a worker the signal is dealt with here.
         """
-        import_from_here()
+        flags = (("--config-dir", "-cd"), ("--config-path", "-cp"))
+        import_from_here(*(option(self.argv, *each) for each in flags), *classes(self.argv))
         number = HydraConfig.get().job.num
         ledger = Ledger.read(self.directory)
         job = ledger.job(self.names[number])

@@ -24,7 +24,7 @@ from gan_cli.cli_resume import rewrite
 from gan_cli.configs import directory
 from gan_cli.errors import UserMistake
 from gan_cli.launcher import several
-from gan_cli.options import import_from_here
+from gan_cli.options import classes, import_from_here
 
 Job = Callable[[DictConfig], float | None]
 
@@ -41,12 +41,12 @@ def main(argv: list[str]) -> int:
     args.overrides = rewrite(args.overrides, sources, args.multirun)
     for path in sources.shadowed():
         cli_failure.warn(f"{path} is not used: gan has a configuration of that name; rename yours")
-    import_from_here()
     if any(text.startswith("hydra/launcher=") for text in args.overrides):
         from gan_cli.cli_sweep_queue import installed
 
         installed(args.overrides)
-    composer = Composer(sources, args.overrides)
+    composer = Composer(sources, args.overrides)  # first: it finds Hydra's plug-ins
+    import_from_here(sources.config_dir, sources.config_path, *classes(args.overrides))
     found = diagnose(composer, args.overrides, args.multirun)
     found.complain()
     if args.dry_run and not found.sweep:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_cli.errors import Stopped, UserMistake
-from gan_cli.options import Parser, add_config_dir, import_from_here, whole
+from gan_cli.options import Parser, add_config_dir, classes, import_from_here, whole
 from gan_cli.tune import PRUNERS, SAMPLERS, Aim
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def main(args: list[str]) -> int:
     from gan_cli import cli_tune_work as work
     from gan_cli.cli_compose import plain
 
-    import_from_here()
     bench, note = _bench(asked, ["gan", "tune", *args])
+    import_from_here(asked.config_dir, *classes(args))
     base = plain(bench.composer.compose(bench.wish.fixed))
     if asked.worker:
         work.trials(bench, asked)

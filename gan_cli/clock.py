@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gan_cli.rows import rows
+from gan_cli.tail import last_row
 
 
 class Clock:
@@ -19,8 +20,8 @@ class Clock:
 
     def __init__(self, path: Path, start_step: int):
         self._rows = rows(path, start_step)
-        lines = path.read_bytes().splitlines()
-        self._before = float(json.loads(lines[-1]).get("seconds", 0.0)) if lines else 0.0
+        before = last_row(path).get("seconds", 0.0)
+        self._before = float(before) if isinstance(before, int | float) else 0.0
         self._started = time.perf_counter()
         self.close = self._rows.close
 

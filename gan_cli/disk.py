@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from gan_cli.errors import DiskFailure
@@ -42,7 +43,7 @@ def replace(path: Path, data: bytes, sync: bool = True) -> None:
 
 def failure(path: Path, error: OSError, need: int | None = None) -> DiskFailure:
     """What went wrong at that path, with the bytes needed and those that are free."""
-    room = "" if need is None else f" (needs {_megabytes(need)}{_free(path.parent)})"
+    room = "" if need is None else f" (needs {_amount(need)}{_free(path.parent)})"
     return DiskFailure(f"can't write {clean(path)}: {error.strerror or error}{room}")
 
 
@@ -55,8 +56,30 @@ def tidy(directory: Path) -> int:
     return len(stale)
 
 
+def probe(directory: Path) -> None:
+    """Raise OSError where files can't be made in the directory, and will not be."""
+    path = _temporary(directory)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        path.unlink()
+    except OSError as error:
+        if error.errno not in _PASSING:
+            raise
+
+
+def sync(paths: Iterable[Path]) -> None:
+    """Have what was written to these files and directories reach the disk, as far as it can."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
 def _replace(path: Path, view: memoryview, sync: bool) -> None:
-    temporary = path.with_name(f".gan-{secrets.token_hex(6)}.tmp")
+    temporary = _temporary(path.parent)
     try:
         _write(temporary, view, sync)
         temporary.replace(path)
@@ -66,6 +89,10 @@ def _replace(path: Path, view: memoryview, sync: bool) -> None:
         raise
     if sync:
         _sync_directory(path.parent)
+
+
+def _temporary(directory: Path) -> Path:
+    return directory / f".gan-{secrets.token_hex(6)}.tmp"
 
 
 def _write(path: Path, view: memoryview, sync: bool) -> None:
@@ -92,10 +119,10 @@ def _sync_directory(directory: Path) -> None:
 
 def _free(directory: Path) -> str:
     try:
-        return f", {_megabytes(shutil.disk_usage(directory).free)} free"
+        return f", {_amount(shutil.disk_usage(directory).free)} free"
     except OSError:
         return ""
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:.1f} MB"
+def _amount(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

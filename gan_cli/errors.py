@@ -1,6 +1,7 @@
 """What can go wrong for a user, and the exit code that says which kind it was."""
 
 import signal
+from collections.abc import Mapping
 
 
 class GanError(Exception):
@@ -26,9 +27,18 @@ class BadFile(GanError):
 
 
 class NumericalFailure(GanError):
-    """A number stopped being finite."""
+    """A number stopped being finite: at which step, and which, where that is known."""
 
     exit_code = 5
+
+    def __init__(
+        self,
+        message: str,
+        step: int | None = None,
+        bad: Mapping[str, tuple[float, ...]] | None = None,
+    ):
+        super().__init__(message)
+        self.step, self.bad = step, bad or {}
 
 
 class DiskFailure(GanError):

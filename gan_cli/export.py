@@ -44,8 +44,7 @@ def main(args: list[str]) -> int:
     from gan_cli.sampler import Sampler
 
     kinds = _kinds([name for names in asked.format for name in names])
-    if asked.trust:
-        options.import_from_here()
+    options.import_from_here(*asked.trust)
     sampler = Sampler.load(asked.ckpt, raw=asked.raw, trust=tuple(asked.trust))
     for reason in sampler.origin.rejected:
         sys.stderr.write(f"passed over: {reason}\n")

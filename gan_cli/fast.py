@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import os
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from gan_cli import dist
+from gan_cli import circumstances, dist
+from gan_cli.circumstances import Circumstances
 from gan_cli.errors import UserMistake
 from gan_cli.launcher import LAUNCHERS, Place
 from gan_cli.player import Precision
@@ -20,7 +23,8 @@ class Hardware:
 
     device: auto (cuda, else mps, else cpu), cpu, cuda, cuda:N or mps. precision: float32,
     bfloat16 (autocast in the networks; losses, penalties and weights stay float32), or auto
-    (bfloat16 on a CUDA device that has it, float32 elsewhere). threads: CPU threads.
+    (bfloat16 on a CUDA device that has it, float32 elsewhere). threads: CPU threads. deterministic:
+    only algorithms that give the same bits each time; on CUDA they are slower.
 
     On several ranks: ranks says who started them, torchrun or slurm (srun). batch: batch_size is
     that of the whole batch, or of a rank's share. batch_norm: the statistics of batch norm are
@@ -33,6 +37,7 @@ class Hardware:
     ranks: str = "torchrun"
     batch: str = "whole"
     batch_norm: str = "local"
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         if self.device.partition(":")[0] not in _DEVICES:
@@ -60,8 +65,9 @@ class Hardware:
         return bool(_SHARING["batch_norm"][self.batch_norm])
 
     def claim(self) -> torch.device:
-        """The device, after setting the number of threads; UserMistake if it isn't there."""
+        """The device, after setting threads and algorithms; UserMistake if it isn't there."""
         torch.set_num_threads(self.threads or _THREADS)
+        _same_bits(self.deterministic)
         device = pick_device(self.device)
         if device.type == "cuda" and dist.size() > 1:
             if self.device.partition(":")[2]:
@@ -77,12 +83,62 @@ class Hardware:
         """The precision in which the networks compute on that device."""
         return _PRECISIONS[self.precision] or _best_precision(device)
 
+    def circumstances(self, device: torch.device) -> Circumstances:
+        """What the bits of a run on that device depend on, besides its settings."""
+        precision = str(self.dtype(device)).removeprefix("torch.")
+        return circumstances.found(str(device), precision, dist.size(), self.deterministic)
+
     def autocast(self, device: torch.device) -> Precision:
         """Makes the context in which the networks compute."""
         dtype = self.dtype(device)
         if dtype is torch.float32:
             return nullcontext
         return functools.partial(torch.autocast, device.type, dtype=dtype)
+
+
+def _same_bits(wanted: bool) -> None:
+    """Allow only algorithms that give the same bits each time, or any again.
+
+    On every device: on the CPU, too, what comes back through an index is added up by several
+    threads in any order otherwise. Elsewhere nothing is changed there, neither bits nor speed.
+    """
+    if wanted:
+        _settle_cublas()
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic = wanted
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(wanted)
+    settings: Any = torch.utils.deterministic
+    settings.fill_uninitialized_memory = False  # gan reads none, and it takes time
+
+
+CUBLAS, SETTLED = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
+"""The variable that says where cuBLAS computes, and the values with which its bits are the same."""
+
+
+def _settle_cublas() -> None:
+    """Set what cuBLAS reads when CUDA starts; UserMistake where it is too late for it."""
+    said = os.environ.get(CUBLAS)
+    late = said is None and torch.cuda.is_initialized()
+    if late or said not in (None, *SETTLED):
+        why = "CUDA runs already" if late else f"{CUBLAS} is {said}"
+        raise UserMistake(
+            f"hardware.deterministic: {why}: set {CUBLAS}={SETTLED[0]} before gan starts"
+        )
+    os.environ.setdefault(CUBLAS, SETTLED[0])
+
+
+def refused(error: RuntimeError) -> str | None:
+    """What to say where an operation has no deterministic algorithm; None for any other error."""
+    said = str(error)
+    if "deterministic" not in said or not torch.are_deterministic_algorithms_enabled():
+        return None
+    name = said.partition(" ")[0]
+    return (
+        f"hardware.deterministic: {name} has no deterministic algorithm on this device. Leave out "
+        "the component that calls it, or hardware.device=cpu, or hardware.deterministic=false"
+    )
 
 
 _SHARING: dict[str, dict[str, object]] = {

@@ -17,9 +17,10 @@ from gan_cli.console import Console
 from gan_cli.diagnosis import Look
 from gan_cli.errors import Lost, NumericalFailure, UserMistake
 from gan_cli.keeper import Keeper
-from gan_cli.log import Log, Notes
+from gan_cli.log import Log
 from gan_cli.model.stddev import MinibatchStd
 from gan_cli.model.synchronised import KINDS
+from gan_cli.notes import Notes, refuse_not_finite
 from gan_cli.policy import Ruling
 from gan_cli.record import differences, flat
 from gan_cli.rewinds import Return, Rewinds
@@ -44,6 +45,10 @@ class Follower(Keeper):
         """Nothing is kept."""
         return lambda figure, value: None
 
+    def last(self) -> str:
+        """Nothing is kept."""
+        return ""
+
 
 class Silent(Log):
     """Notes the facts of this rank, and gives them to the mean over all."""
@@ -54,12 +59,12 @@ class Silent(Log):
     def step(self, step: int, facts: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
         """Notes a step; every so many, takes part in the mean."""
         self._notes.add(step, facts, counts)
-        if step % self._every == 0:
+        if self.due(step):
             self.flush()
 
     def flush(self) -> None:
         """Takes part in the mean; raises NumericalFailure where rank 0 does."""
-        self._notes.refuse_not_finite(self._notes.read())
+        refuse_not_finite(self._notes.read())
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -95,9 +100,9 @@ class Obeying(Watch):
         """What nobody hears."""
         return Ruling.GO_ON
 
-    def failed(self, console: Console) -> tuple[Ruling, int]:
+    def failed(self, step: int, console: Console) -> Ruling:
         """What nobody hears."""
-        return Ruling.GO_ON, 0
+        return Ruling.GO_ON
 
     def go_back(self, at: int, reason: str, console: Console) -> int:
         """What nobody hears."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,15 +45,8 @@ _ARGUMENT = re.compile(r"[A-Za-z]\w{0,63}", re.ASCII)
 
 
 FAILURES = (
-    BadFile,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
+    *(BadFile, ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError),
+    *(RuntimeError, TypeError, ValueError),
 )
 
 
@@ -270,16 +263,23 @@ def compare(plan: dict[str, Tensor], tensors: dict[str, Tensor], prefix: str) ->
             )
 
 
-@contextmanager
-def no_larger_than(tensors: dict[str, Tensor]) -> Iterator[None]:
+def no_larger_than(tensors: dict[str, Tensor]) -> AbstractContextManager[None]:
     """Stop the construction of networks with far more parts than there are tensors for."""
-    room = 8 * len(tensors) + 256
+    reason = "its metadata asks for a far larger network than it holds weights of"
+    return bounded(8 * len(tensors) + 256, 1 << 40, reason)
 
-    def count(*_: object) -> None:
-        nonlocal room
-        room -= 1
-        if room < 0:
-            raise ValueError("its metadata asks for a far larger network than it holds weights of")
+
+@contextmanager
+def bounded(parts: int, numbers: int, reason: str) -> Iterator[None]:
+    """Raise ValueError from the construction of networks of more parts, or of more weights, before
+    the first too many is written to."""
+
+    def count(_: object, __: str, new: object) -> None:
+        nonlocal parts, numbers
+        parts -= 1
+        numbers -= new.numel() if isinstance(new, Tensor) else 0
+        if min(parts, numbers) < 0:
+            raise ValueError(reason)
 
     hooks = [
         registration.register_module_parameter_registration_hook(count),

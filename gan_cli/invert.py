@@ -47,8 +47,7 @@ def main(args: list[str]) -> int:
     from gan_cli.wish import Wish, named, picture_place, put
 
     trust = tuple(asked.trust)
-    if trust:
-        import_from_here()
+    import_from_here(*trust)
     how = Inversion(
         steps=asked.steps,
         restarts=asked.restarts,

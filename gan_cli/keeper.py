@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import gan_cli
-from gan_cli import build, container, dist, generators, state, warm
+from gan_cli import build, circumstances, container, dist, generators, state, warm
 from gan_cli.build import Config
 from gan_cli.console import Console
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.method.gan import GAN
+from gan_cli.record import flat
+from gan_cli.rewinds import Rewinds
 from gan_cli.run import CONTROL, WHERE, Run
 from gan_cli.session import Session
 
@@ -23,9 +27,9 @@ class Keeper:
 
     def __init__(self, run: Run, session: Session, config: Config, choices: dict[str, str]):
         self.run, self.session, self.config = run, session, config
+        self.rewinds: Rewinds | None = None  # those of the policy
         self.named = _named(config, choices)
         self.game = _game(session, config, choices)
-        run.checkpoints.mkdir(exist_ok=True)
         self.about: dict[str, Any] = {
             group: build.described(group, choices.get(group, ""), config[group])
             for group in ("model", "condition", "prior", "task")
@@ -43,12 +47,17 @@ class Keeper:
 
         The checkpoints of the steps in `spare` stay, however old they are.
         """
-        tensors, about = self.session.method.state(), self._about(step)
+        tensors, keep = self.session.method.state(), self.config["keep"]
         dist.check_alike(tensors, step)
-        meta, keep = about | self._trained, self.config["keep"]
+        meta = self._about(step) | self._trained
+        self.run.synced()
         state.save(self.run.checkpoints, step, tensors, meta, keep, spare)
+        self._show(step, tensors)
+
+    def _show(self, step: int, tensors: dict[str, Tensor]) -> None:
+        """Write the generator of a checkpoint as a file of its own."""
         shown = {key: value for key, value in tensors.items() if key.startswith(("G/", "G_ema/"))}
-        container.write(self.run.generator, shown, about | {"kind": "generator"})
+        container.write(self.run.generator, shown, self._about(step) | {"kind": "generator"})
 
     def best(self, step: int) -> Callable[[str, float], None]:
         """What keeps the checkpoint of a step as the best, with the figure that says so."""
@@ -59,15 +68,27 @@ class Keeper:
 
         return keep
 
+    def last(self) -> str:
+        """The newest checkpoint that loads; '' where there is none."""
+        with suppress(BadFile):
+            if found := state.newest(self.run.checkpoints):
+                return str(found.path)
+        return ""
+
     def _about(self, step: int) -> dict[str, Any]:
         return self.about | {"step": step, "images": self.session.method.images}
 
     @property
     def _trained(self) -> dict[str, Any]:
         """What a training checkpoint says besides."""
-        data = {"fingerprint": self.session.source.fingerprint}
-        told: dict[str, Any] = {"kind": "train", "data": data, "config": self.named}
-        return told | self.game
+        told: dict[str, Any] = {
+            "kind": "train",
+            "data": {"fingerprint": self.session.source.fingerprint},
+            "config": self.named,
+            "circumstances": self.session.circumstances,
+        }
+        returns = self.rewinds.told if self.rewinds else []
+        return told | self.game | ({"returns": returns} if returns else {})
 
     def begin(self, console: Console) -> int:
         """Step 0, with the weights of a trained generator where the command names one.
@@ -83,12 +104,18 @@ class Keeper:
         return 0
 
     def restore(self, console: Console) -> int:
-        """Go back to the newest good checkpoint, and say which bad ones were passed over."""
+        """Go back to the newest good checkpoint, and say which bad ones were passed over.
+
+        The generator's file is written anew where it is of an earlier one: a sudden end between
+        the two leaves it so. Raises BadFile, and UserMistake where it is of other settings or data.
+        """
         try:
             found = state.newest(self.run.checkpoints)
         except BadFile as error:
             raise BadFile(f"{error}; to start over: fresh=true") from error
         if found is None:
+            if self.run.unread:
+                raise BadFile(f"{self.run.unread}; to start over: fresh=true")
             if self.run.generator.exists():
                 console.warn(f"{self.run.checkpoints} holds no checkpoint: starting from step 0")
             return 0
@@ -96,16 +123,43 @@ class Keeper:
             console.warn(f"passed over a checkpoint: {reason}")
         meta, tensors = found.checkpoint.meta, found.checkpoint.tensors
         try:
-            if meta["data"]["fingerprint"] != self.session.source.fingerprint:
-                raise UserMistake(
-                    "the data set is not the one this run began with: put it back as it was, "
-                    "or start over with fresh=true"
-                )
+            self._recognise(meta, console)
             self.session.method.restore(tensors)
+            known = self.session.method.state().keys()
+            if odd := sorted(tensors.keys() ^ known):  # torch makes up what some layers miss
+                kind = "it lacks" if odd[0] in known else "nothing here is called"
+                raise ValueError(f"{kind} {odd[0]}")
             self.about |= {key: meta[key] for key in ("init_from",) if key in meta}
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise BadFile(f"{found.path}: does not hold this run's players: {error}") from error
-        return int(meta["step"])
+        self._compare(meta.get("circumstances"), console)
+        step = int(meta["step"])
+        if state.step_of(self.run.generator) < step:
+            self._show(step, tensors)
+        state.point(found)
+        return step
+
+    def _compare(self, before: Any, console: Console) -> None:
+        """Say what has changed of that on which bits depend, since a checkpoint was written."""
+        written = circumstances.plain(before) if isinstance(before, dict) else {}
+        if differs := circumstances.changed(written, self.session.circumstances):
+            told = circumstances.told(differs)
+            console.say(f"from here on not the same bits as without the stop: {told}")
+
+    def _recognise(self, meta: dict[str, Any], console: Console) -> None:
+        """Raise UserMistake unless a checkpoint is of these data, and of these settings.
+
+        The settings are run.json's matter, where it can be read.
+        """
+        if meta["data"]["fingerprint"] != self.session.source.fingerprint:
+            raise UserMistake(
+                "the data set is not the one this run began with: put it back as it was, "
+                "or start over with fresh=true"
+            )
+        if self.run.unread:
+            self.run.compare(flat(meta["config"]), flat(self.named))
+            console.warn(f"{self.run.unread}: it is made anew, by what the checkpoint says")
+            self.run.begin()
 
 
 def _space(session: Session) -> dict[str, Any]:

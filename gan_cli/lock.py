@@ -30,11 +30,17 @@ def hold(directory: Path) -> int:
                 and path.exists()
                 and os.path.samestat(os.fstat(lock), path.stat())
             ):
-                os.truncate(lock, 0)
-                os.pwrite(lock, f"{os.uname().nodename} {os.getpid()} {now()}\n".encode(), 0)
+                _sign(lock)
                 return lock
             os.close(lock)
     raise UserMistake(f"{directory} is being moved by another process; try again")
+
+
+def _sign(lock: int) -> None:
+    """Say who holds it, where there is room for that."""
+    with suppress(OSError):
+        os.truncate(lock, 0)
+        os.pwrite(lock, f"{os.uname().nodename} {os.getpid()} {now()}\n".encode(), 0)
 
 
 def held(directory: Path) -> bool:

@@ -7,14 +7,11 @@ to `metrics.jsonl` (one row per step), to TensorBoard (means over the interval) 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import math
 import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,8 +22,10 @@ from torch import Tensor
 from gan_cli import dist
 from gan_cli.clock import Clock
 from gan_cli.console import Console
-from gan_cli.errors import DiskFailure, NumericalFailure
-from gan_cli.rows import Appended, rows
+from gan_cli.errors import DiskFailure
+from gan_cli.events import Board
+from gan_cli.notes import Noted, Notes, host, refuse_not_finite
+from gan_cli.rows import rows
 
 
 class Paths(Protocol):
@@ -62,23 +61,36 @@ class Log:
             self._clock = Clock(run.metrics.with_name("clock.jsonl"), start_step)
         except OSError as error:
             raise DiskFailure(f"{run.metrics}: {error.strerror}") from error
+        if lost := start_step - self._rows.count:
+            console.warn(f"{run.metrics}: {lost} of the rows up to step {start_step} are lost")
         self._board = self._open(run.tensorboard, start_step) if tensorboard else None
         self._notes = Notes()
+        self._device = torch.device("cpu")
         self._means: dict[str, float] = {}
         self._since: tuple[float, float] | None = None  # clock and images at the last flush
 
     def step(self, step: int, facts: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
         """Notes a step without waiting for the device; every `every` steps, flushes.
 
-        facts: 0-d tensors of one device. They are copied on the device, so that a later step may
-        write over them. counts: what the host knows, `images` (seen since the run began) among
-        them; on TensorBoard a name without `/` stands under `counts/`.
+        facts: tensors of one device, 0-d but for hidden ones. They are copied on the device, so
+        that a later step may write over them. counts: what the host knows, `images` (seen since the
+        run began) among them; on TensorBoard a name without `/` stands under `counts/`.
         """
         self._notes.add(step, facts, counts)
+        self._device = next((fact.device for fact in facts.values()), self._device)
         if self._since is None:
             self._since = time.perf_counter(), counts["images"]
-        if step % self._every == 0:
+        if self.due(step):
             self.flush()
+
+    def due(self, step: int) -> bool:
+        """Whether the numbers are read at this step."""
+        return step % self._every == 0
+
+    @property
+    def newest(self) -> int:
+        """The newest step that was noted."""
+        return self._notes.newest
 
     def flush(self) -> None:
         """Reads and records every step noted since the last flush: the end of an interval.
@@ -89,20 +101,20 @@ class Log:
         read = self._notes.read()
         if not read or self._since is None:
             return
-        (steps, facts), last = zip(*read, strict=True), read[-1][0]
+        facts, last = [noted.facts for noted in read], read[-1]
         (before, seen), now = self._since, time.perf_counter()
         self._since = now, last.counts["images"]
         rate = (last.counts["images"] - seen) / max(now - before, 1e-9)
         self._last = last.step
-        self._record(list(map(_row, steps, facts)))
+        self._record(list(map(_row, read)))
         self._clock.tick(last.step)
-        means, memory = _means(facts), _memory(last.values.device)
+        means, memory = _means(facts), _memory(self._device)
         counts = {n if "/" in n else f"counts/{n}": v for n, v in last.counts.items()}
         values = counts | means | {"images_per_second": rate, "memory_mb": memory / 1e6}
         self._means = means
         self._show(last.step, lambda to: [to.scalar(n, v) for n, v in values.items()])
         self._console.update(last.step, means, rate, memory)
-        self._notes.refuse_not_finite(read)
+        refuse_not_finite(read)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Puts numbers that belong to a step alone on TensorBoard."""
@@ -116,7 +128,7 @@ class Log:
         """Puts the distribution of each tensor's finite values on TensorBoard."""
         if self._board is None:
             return
-        arrays = {name: _host(v.detach()).astype(float) for name, v in values.items()}
+        arrays = {name: host(v.detach()).astype(float) for name, v in values.items()}
         finite = {name: array[np.isfinite(array)] for name, array in arrays.items()}
         self._show(step, lambda to: [to.histogram(n, a, 64) for n, a in finite.items() if a.size])
 
@@ -156,9 +168,9 @@ class Log:
             if first:
                 self._console.warn(f"{self._path}: {error.strerror}; rows wait, training goes on")
 
-    def _open(self, directory: Path, step: int) -> _Board | None:
+    def _open(self, directory: Path, step: int) -> Board | None:
         try:
-            return _Board(directory, step)
+            return Board(directory, step)
         except (ImportError, OSError) as error:
             self._console.warn(f"no TensorBoard: {error}")
         return None
@@ -178,59 +190,6 @@ class Log:
             self._console.warn(f"TensorBoard stops here: {error.strerror}; training goes on")
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A step's facts, still on the device: `values` is `(len(names),)`."""
-
-    step: int
-    counts: dict[str, float]
-    names: tuple[str, ...]
-    values: Tensor
-
-
-class Notes:
-    """Steps whose facts wait on the device to be read."""
-
-    def __init__(self) -> None:
-        self._steps: list[_Step] = []
-
-    def add(self, step: int, facts: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
-        """Note a step without waiting for the device."""
-        with torch.no_grad():
-            values = torch.stack(list(facts.values())) if facts else torch.empty(0)
-        self._steps.append(_Step(step, dict(counts), tuple(facts), values))
-
-    def read(self) -> Read:
-        """Each step and its facts, their means over all ranks, in one transfer; then none wait."""
-        steps, self._steps = self._steps, []
-        if not steps:
-            return []
-        (values,) = dist.mean([torch.cat([step.values for step in steps])])
-        numbers = iter(_host(values))
-        # str() of a NumPy float is the shortest text that reads back as the same number
-        return [(s, {name: float(str(next(numbers))) for name in s.names}) for s in steps]
-
-    @staticmethod
-    def refuse_not_finite(read: Read) -> None:
-        """Raise NumericalFailure for the first step of which a fact is NaN or infinite."""
-        for step, facts in read:
-            bad = [f"{name} is {v}" for name, v in facts.items() if not math.isfinite(v)]
-            if bad:
-                raise NumericalFailure(
-                    f"step {step.step}: {', '.join(bad)}; the runs that survive usually have a "
-                    "smaller learning rate, clip_grad=1, or hardware.precision=float32"
-                )
-
-
-Read = list[tuple[_Step, dict[str, float]]]
-"""Steps, and their facts."""
-
-
-def _host(values: Tensor) -> np.ndarray:
-    values = values.cpu()
-    return values.to(torch.promote_types(values.dtype, torch.float32)).numpy()
-
-
 def _means(facts: Sequence[dict[str, float]]) -> dict[str, float]:
     """The mean of each fact over the steps that have it, in order of first appearance."""
     names = dict.fromkeys(name for step in facts for name in step)
@@ -238,10 +197,11 @@ def _means(facts: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: sum(column) / len(column) for name, column in columns.items()}
 
 
-def _row(step: _Step, facts: dict[str, float]) -> str:
+def _row(noted: Noted) -> str:
     """One line of strict JSON; numbers that aren't finite as "nan", "inf" and "-inf"."""
-    safe = {name: v if math.isfinite(v) else str(v) for name, v in facts.items()}
-    return json.dumps({"step": step.step, **step.counts, **safe}, allow_nan=False) + "\n"
+    told = {"step": noted.step, **noted.counts, **noted.facts}
+    safe = {name: v if math.isfinite(v) else str(v) for name, v in told.items()}
+    return json.dumps(safe, allow_nan=False) + "\n"
 
 
 def _memory(device: torch.device) -> int:
@@ -264,36 +224,3 @@ def _flat(config: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, bool | 
             yield from _flat(value, f"{prefix}{key}.")
         elif isinstance(value, (bool, int, float, str)):
             yield f"{prefix}{key}", value
-
-
-class _Board:
-    """TensorBoard's event file, written in the calling thread.
-
-    torch's SummaryWriter writes in a thread of its own, which answers a full disk with a
-    traceback; here that is an OSError.
-    """
-
-    def __init__(self, directory: Path, step: int):
-        from tensorboard.compat.proto import event_pb2
-        from torch.utils.tensorboard import RecordWriter, summary
-
-        self.summary: Any = summary
-        self._events, self._records = event_pb2, RecordWriter
-        directory.mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
-        self._file = Appended(directory / name)
-        self.close = self._file.close
-        # a session that starts at a step replaces what an earlier one wrote from there on
-        session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        version = event_pb2.Event(file_version="brain.Event:2")
-        self._write([version, event_pb2.Event(step=step + 1, session_log=session)])
-
-    def add(self, step: int, summaries: Iterable[Any]) -> None:
-        self._write([self._events.Event(step=step, summary=one) for one in summaries])
-
-    def _write(self, events: list[Any]) -> None:
-        piece = io.BytesIO()
-        for event in events:
-            event.wall_time = time.time()
-            self._records(piece).write(event.SerializeToString())
-        self._file.append(piece.getvalue())

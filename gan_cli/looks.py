@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from gan_cli import dist
 from gan_cli.best import Best
 from gan_cli.console import Console
-from gan_cli.errors import NumericalFailure
+from gan_cli.errors import DiskFailure, Lost, NumericalFailure
 from gan_cli.follow import Leading
+from gan_cli.guard import overdone
+from gan_cli.inquest import inquest
 from gan_cli.keeper import Keeper
 from gan_cli.log import Log
+from gan_cli.notes import REMEDY
 from gan_cli.policy import Ruling
 from gan_cli.show import Show
 from gan_cli.watch import Watch
@@ -24,11 +27,23 @@ from gan_cli.watch import Watch
 T = TypeVar("T")
 
 
+class Beside(Protocol):
+    """Who goes along with a run, and may end it."""
+
+    def begins(self, fingerprint: str) -> None:
+        """Told which data a session trains on, before its first step; raises UserMistake."""
+        ...
+
+    def __call__(self, step: int) -> str:
+        """Told after each step; a text ends the run, and says why."""
+        ...
+
+
 @dataclass(frozen=True)
 class Looks:
     """How a run of so many steps is looked at and kept while it trains.
 
-    `best` is None where nothing is measured. A number that is not finite is met by all ranks, as
+    `best` is None where nothing is measured, `beside` where nobody goes along. A number that is not finite is met by all ranks, as
     NumericalFailure, whoever found it.
     """
 
@@ -39,9 +54,12 @@ class Looks:
     best: Best | None
     watch: Watch
     console: Console
+    beside: Beside | None = None
 
     def ruling(self, done: int) -> Ruling:
         """What is to be done after this step, if all is not well; GO_ON where nobody looks."""
+        if self._worn(done):
+            return Ruling.STOP
         if not self.watch.due(done, self.steps):
             return Ruling.GO_ON
         self.log.flush()
@@ -51,9 +69,10 @@ class Looks:
         """Measure the generator where that is due; why the run should end, or ''."""
         every = self.keeper.config["evaluate_every"]
         if self.best is None or not (done == self.steps or done % every == 0):
-            return ""
+            return self.beside(done) if self.beside else ""
         self.log.flush()
-        return agreed(partial(self._measured, self.best, done))
+        tired = agreed(partial(self._measured, self.best, done))
+        return tired or (self.beside(done) if self.beside else "")
 
     def _measured(self, best: Best, done: int) -> str:
         try:
@@ -71,6 +90,52 @@ class Looks:
         """Write a checkpoint, and what may be gone back to stays."""
         agreed(partial(self.keeper.save, done, self.watch.spare))
 
+    def cause(self, error: RuntimeError | ValueError) -> NumericalFailure:
+        """The number that is not finite for which a step raised an error; the error without one."""
+        if dist.size() > 1:  # the others are elsewhere
+            raise error
+        try:
+            self.log.flush()
+        except NumericalFailure as failure:
+            return failure
+        step = self.log.newest + 1
+        if not self._found(step, NumericalFailure("")):
+            raise error
+        return NumericalFailure(f"step {step}: {error}", step)
+
+    def _found(self, step: int, failure: NumericalFailure) -> str:
+        """What was not finite at a step, in words; '' where no more is known than was told."""
+        session, fresh = self.keeper.session, step >= self.log.newest
+        return inquest(session, step, failure.bad, fresh)
+
+    def _told(self, step: int, found: str, failure: NumericalFailure) -> NumericalFailure:
+        """The failure with all that is known: what it was, what is left, and what may help."""
+        last = dist.told(self.keeper.last())
+        left = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
+        said = f"step {step}: {found}; {left}; {REMEDY}" if found else f"{failure}; {left}"
+        return NumericalFailure(said, step, failure.bad)
+
+    def _worn(self, done: int) -> bool:
+        """Whether too many updates were skipped. Those of this step are told, the first for all."""
+        guard = self.keeper.session.guard
+        if guard is None or not guard.news:
+            return False
+        (first, *_), guard.news = guard.news, []
+        found = inquest(self.keeper.session, done, first.bad, fresh=True)
+        if not guard.last:
+            told = "this update is not made, nor are later ones like it, which are only counted"
+            self.console.warn(f"step {done}: {found}; {told} (policy=skip)")
+        guard.last = f"step {done}: {found}"
+        return bool(overdone(guard.players, self.watch.policy))
+
+    def lost(self, done: int) -> Lost:
+        """The end of the run by its policy, at this step."""
+        guard = self.keeper.session.guard
+        if guard is None:
+            return self.watch.lost(done)
+        said = f"{overdone(guard.players, self.watch.policy)}; the last time, {guard.last}"
+        return Lost("failed", f"stopped and saved at step {done}: {said}")
+
     def back(self, failure: NumericalFailure | None) -> int:
         """Go back after a ruling, or a failure; the step of the checkpoint it went back to.
 
@@ -79,29 +144,31 @@ class Looks:
         if failure is None:
             at, reason = self.watch.looks[-1].step, self.watch.reason
         else:
-            ruling, at = dist.told(self.watch.failed(self.console))
-            if ruling is not Ruling.GO_BACK:
-                raise failure
-            reason = str(failure).partition("; ")[0].partition(": ")[2]
+            at = failure.step or self.log.newest
+            found = self._found(at, failure)
+            reason = found or str(failure)
+            if dist.told(self.watch.failed(at, self.console)) is not Ruling.GO_BACK:
+                raise self._told(at, found, failure) from failure
         return dist.told(self.watch.go_back(at, reason, self.console))
 
-    @property
-    def verdict(self) -> tuple[str, str]:
-        """What has become of a run that went to its end, and why."""
-        if self.watch.collapsed:
-            return "collapsed", self.watch.collapsed
-        return "done", f"stopped early: {self.best.tired}" if self.best and self.best.tired else ""
+
+def verdict(watch: Watch, best: Best | None) -> tuple[str, str]:
+    """What has become of a run that went to its end, and why."""
+    if watch.collapsed:
+        return "collapsed", watch.collapsed
+    return "done", f"stopped early: {best.tired}" if best and best.tired else ""
 
 
 def agreed(look: Callable[[], T]) -> T:
-    """What rank 0 finds, on all ranks; a number that is not finite is met by all of them too."""
+    """What rank 0 finds, on all ranks; a number that is not finite, or a disk that is full, is met
+    by all of them too."""
     if dist.size() == 1:
         return look()
     try:
-        found: tuple[T | None, str] = look(), ""
-    except NumericalFailure as error:
-        found = None, str(error)
+        found: tuple[T | None, NumericalFailure | DiskFailure | None] = look(), None
+    except (NumericalFailure, DiskFailure) as error:
+        found = None, error
     value, failure = dist.told(found)
     if failure:
-        raise NumericalFailure(failure)
+        raise failure
     return cast(T, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -64,7 +64,17 @@ def add_config_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config-dir", "-cd", metavar="CONF", help=words)
 
 
-def import_from_here() -> None:
-    """Let packages and modules in the working directory be imported."""
-    if str(Path.cwd()) not in sys.path:
+def classes(words: Iterable[str]) -> list[str]:
+    """The words that name a class, as `loss._target_=mypackage.MyLoss`, or where to look for one."""
+    return [word for word in words if "_target_" in word or word.startswith("hydra.searchpath=")]
+
+
+def import_from_here(*named: str | None) -> None:
+    """Let packages and modules in the working directory be imported, if anything is named.
+
+    `named` is what the user typed that may need them: a directory of configurations, a package to
+    trust, a word with `_target_`. Without it the directory, which may have come from somebody else,
+    is not where modules that a library tries to import are found.
+    """
+    if any(named) and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # last, so that it hides nothing

@@ -6,20 +6,21 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
 from gan_cli import dist, memory
 from gan_cli.batch import Batch
+from gan_cli.facts import Facts, norms_of
 from gan_cli.optimizer import Optimizer
-
-Facts = dict[str, Tensor]
-"""What there is to tell about a step: 0-d tensors by name, left on the device."""
 
 LossOf = Callable[[Batch], tuple[Tensor, Facts]]
 """The loss of each sample of a batch, `(N,)`, and what there is to tell."""
+
+Check = Callable[[Sequence["Player"], Sequence[Sequence[Tensor]], Facts], None]
+"""Raises an error where an update by these gradients of these players is not to be made."""
 
 Precision = Callable[[], AbstractContextManager[None]]
 """Makes the context in which a network computes (autocast, or nothing)."""
@@ -50,7 +51,12 @@ class Averaging:
 
 
 class Player:
-    """A network that learns: net, optimiser, average, and how much it has learnt from."""
+    """A network that learns: net, optimiser, average, and how much it has learnt from.
+
+    A method says what it is called. `check`, where there is one, looks at every gradient before
+    anything moves, and `skipped` counts the updates that it has refused: in all, and of the newest
+    those in a row.
+    """
 
     def __init__(
         self,
@@ -71,6 +77,9 @@ class Player:
         self.precision = precision
         self.updates = 0
         self.images = 0
+        self.name = ""
+        self.check: Check | None = None
+        self.skipped = (0, 0)
 
     def __call__(self, x: Tensor, c: Tensor | None) -> Tensor:
         """The network's output in float32 (float64 of such a network), however it computes."""
@@ -105,7 +114,8 @@ class Player:
 
     def gradient(self, loss: LossOf, batch: Batch, parts: int = 1) -> tuple[list[Tensor], Facts]:
         """The gradient of the mean loss in each of this player's weights, and what was told."""
-        return gradient(loss, batch, self.weights, parts)
+        (slopes,), facts = gradient(loss, batch, [self], parts)
+        return slopes, facts
 
     def move(self, gradient: list[Tensor], images: int) -> Facts:
         """One step of the optimiser along a gradient; the average follows.
@@ -113,22 +123,23 @@ class Player:
         `images` are those of this rank, of which all have as many.
         """
         images *= dist.size()
-        norm = self.push(gradient)
+        told = self.push(gradient)
         self.updates += 1
         self.images += images
         self._follow(images)
-        return {"grad_norm": norm}
+        return told
 
-    def push(self, gradient: list[Tensor]) -> Tensor:
+    def push(self, gradient: list[Tensor]) -> Facts:
         """A step of the optimiser that is counted nowhere; the gradient's norm before clipping."""
-        norm = get_total_norm(gradient)
+        norms = norms_of(gradient)
+        norm = torch.linalg.vector_norm(norms)
         if self.clip_grad is not None:
             gradient = list(torch._foreach_mul(gradient, (self.clip_grad / norm).clamp(max=1)))
         for weight, slope in zip(self.weights, gradient, strict=True):
             weight.grad = _laid_out(slope, weight)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return norm
+        return {"grad_norm": norm, f"_slopes/{self.name}": norms}
 
     @torch.no_grad()
     def _follow(self, images: int) -> None:
@@ -157,6 +168,18 @@ class Player:
         return float(group["lr"])
 
     @property
+    def floats(self) -> dict[str, Tensor]:
+        """Every floating tensor of the network and of its average, by name."""
+        nets = {self.name: self.net} | ({f"{self.name}_ema": self.average} if self.average else {})
+        every = {f"{k}/{name}": t for k, net in nets.items() for name, t in _tensors(net)}
+        return {name: t for name, t in every.items() if t.is_floating_point() and t.numel()}
+
+    @property
+    def slopes(self) -> list[str]:
+        """The names of the weights, in the order of a gradient."""
+        return [name for name, weight in self.net.named_parameters() if weight.requires_grad]
+
+    @property
     def best(self) -> nn.Module:
         """The network to show: the average where there is one."""
         return self.net if self.average is None else self.average
@@ -169,7 +192,8 @@ class Player:
             tensors |= {f"{name}_ema/{key}": value for key, value in average.items()}
         for index, entries in self.optimizer.state_dict()["state"].items():
             tensors |= {f"opt_{name}/{index}/{key}": value for key, value in entries.items()}
-        tensors[f"count_{name}"] = torch.tensor([self.updates, self.images])
+        skipped = self.skipped if self.check else ()
+        tensors[f"count_{name}"] = torch.tensor([self.updates, self.images, *skipped])
         return tensors
 
     def restore(self, name: str, tensors: dict[str, Tensor]) -> None:
@@ -178,11 +202,13 @@ class Player:
         Raises KeyError when a tensor is missing, RuntimeError when one is not as it must be.
         """
         count = tensors[f"count_{name}"]
-        memory.check(f"count_{name}", count, torch.zeros(2, dtype=torch.int64))
+        length = 4 if len(count) == 4 else 2  # with those that were skipped, or without
+        memory.check(f"count_{name}", count, torch.zeros(length, dtype=torch.int64))
         self.net.load_state_dict(_under(f"{name}/", tensors), strict=True)
         if self.average is not None:
             self.average.load_state_dict(_under(f"{name}_ema/", tensors), strict=True)
-        self.updates, self.images = (int(number) for number in count)
+        self.updates, self.images, *skipped = (int(number) for number in count)
+        self.skipped = (skipped[0], skipped[1]) if skipped else (0, 0)
         entries: dict[int, dict[str, Tensor]] = {}
         keys = self._optimizer_keys() if self.updates else {}
         for index, weight in enumerate(self.weights):
@@ -207,13 +233,14 @@ class Player:
 
 
 def gradient(
-    loss: LossOf, batch: Batch, weights: Sequence[Tensor], parts: int = 1
-) -> tuple[list[Tensor], Facts]:
-    """The gradient of the mean loss in each of these weights, and what was told.
+    loss: LossOf, batch: Batch, players: Sequence[Player], parts: int = 1
+) -> tuple[list[list[Tensor]], Facts]:
+    """The gradient of the mean loss in the weights of each of these players, and what was told.
 
     The batch is taken in so many parts, one after the other. Of several ranks each takes its own
     rows, as many as the others, and the gradient is that of the whole batch.
     """
+    weights = [weight for player in players for weight in player.weights]
     total: list[Tensor] = []
     facts: Facts = {}
     for part in batch.split(parts):
@@ -223,7 +250,16 @@ def gradient(
         )
         total = list(torch._foreach_add(total, share)) if total else list(share)
         facts = _average(facts, told, len(part) / len(batch))
-    return dist.mean(total), facts
+    rest = iter(dist.mean(total))
+    slopes = [list(islice(rest, len(player.weights))) for player in players]
+    check(players, slopes, facts)
+    return slopes, facts
+
+
+def check(players: Sequence[Player], slopes: Sequence[Sequence[Tensor]], facts: Facts) -> None:
+    """Raise the error of the players' check, if they have one and these are refused."""
+    if (refuse := players[0].check) is not None:
+        refuse(players, slopes, facts)
 
 
 def _laid_out(slope: Tensor, weight: Tensor) -> Tensor:
@@ -245,6 +281,10 @@ def _average(facts: Facts, told: Facts, share: float) -> Facts:
     if share == 1:
         return told
     return {name: facts.get(name, 0) + share * value for name, value in told.items()}
+
+
+def _tensors(net: nn.Module) -> Iterable[tuple[str, Tensor]]:
+    return chain(net.named_parameters(), net.named_buffers())
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

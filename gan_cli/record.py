@@ -6,22 +6,30 @@ import json
 import math
 import os
 import platform
+import re
 import shlex
 import stat
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gan_cli import __version__, strict
+from gan_cli import __version__, disk, strict
 from gan_cli.errors import BadFile, UserMistake
 
 FORMAT = "gan-run/1"
+NAME = "run.json"
+_VERSION = re.compile(r"gan-run/\d+")
 _LIMIT = 1 << 20
+_SESSIONS = 200  # besides the first
 _PACKAGES = ("torch", "torchvision", "numpy", "hydra-core", "omegaconf", "safetensors")
+
+
+class Damaged(BadFile):
+    """A record that was one of this version of gan, or nobody knows what."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class Record:
 
     command: the latest, as typed. overrides and choices: what its configuration is made of.
     config_dir, config_name: where a user's own configuration came from. sessions: each start and
-    its command.
+    its command, and once it trained what `note` adds.
     """
 
     command: str
@@ -42,7 +50,7 @@ class Record:
     git: dict[str, Any] | None
     machine: dict[str, Any]
     config: dict[str, Any]
-    sessions: list[dict[str, str]] = field(default_factory=list)
+    sessions: list[dict[str, Any]] = field(default_factory=list)
     format: str = FORMAT
 
     @classmethod
@@ -70,9 +78,10 @@ class Record:
         )
 
     def after(self, earlier: Record) -> Record:
-        """This record, with the sessions before it."""
+        """This record, with the sessions before it: the first one, and the latest."""
         own = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Record(**own | {"sessions": earlier.sessions + self.sessions})
+        sessions = earlier.sessions + self.sessions  # the file has a limit, a run's life has none
+        return Record(**own | {"sessions": sessions[:1] + sessions[1:][-_SESSIONS:]})
 
     def to_json(self) -> str:
         """Strict JSON: no NaN, no infinity."""
@@ -84,21 +93,27 @@ class Record:
     def read(cls, directory: Path) -> Record:
         """The record in a run directory.
 
-        Raises UserMistake when there is none, BadFile when it is damaged or foreign.
+        Raises UserMistake when there is none, Damaged, and BadFile when it is foreign.
         """
-        path = directory / "run.json"
+        path = directory / NAME
         text = _text(path)
         try:
             found = strict.parse(text)
             strict.check(found)
         except ValueError as error:
-            raise BadFile(f"{path}: damaged ({error}); fresh=true starts over") from error
+            raise Damaged(
+                f"{path}: damaged ({error}); the run's own command goes on from its checkpoints, "
+                "fresh=true starts over"
+            ) from error
         if not isinstance(found, dict) or found.get("format") != FORMAT:
-            raise BadFile(f"{path}: not a record of this version of gan ({FORMAT})")
+            known = isinstance(found, dict) and _VERSION.fullmatch(str(found.get("format")))
+            kind = BadFile if known else Damaged
+            raise kind(f"{path}: not a record of this version of gan ({FORMAT})")
         for entry in fields(cls):
             there = entry.name in found
             if not there or not _fits(found[entry.name], _SHAPES.get(entry.name, object)):
-                raise BadFile(f"{path}: `{entry.name}` is missing or not what it should be")
+                raise Damaged(f"{path}: `{entry.name}` is missing or not what it should be")
+        _in_todays_words(found["config"], found["choices"])
         return cls(**{entry.name: found[entry.name] for entry in fields(cls)})
 
 
@@ -111,6 +126,28 @@ _SHAPES: dict[str, Any] = {
     "config": dict,
     "sessions": [dict],
 }
+
+
+def note(directory: Path, start: int, steps: int, circumstances: dict[str, Any]) -> None:
+    """Write down of the latest session, once, at which step it began, of how many, and in what
+    circumstances: what its bits depend on besides its settings. Raises DiskFailure.
+    """
+    with suppress(BadFile, UserMistake):  # a record that was damaged in this moment
+        record = Record.read(directory)
+        if not record.sessions or "from" in record.sessions[-1]:
+            return
+        told = {"from": start, "steps": steps, "git": record.git, "circumstances": circumstances}
+        sessions = [*record.sessions[:-1], record.sessions[-1] | told]
+        text = replace(record, sessions=sessions).to_json()
+        disk.replace(directory / "run.json", text.encode())
+
+
+def _in_todays_words(config: dict[str, Any], choices: dict[str, str]) -> None:
+    """Penalties are a list now: the one penalty of the first runs gets its name."""
+    only = config.get("penalty")
+    if isinstance(only, dict) and "_target_" in only:
+        name = choices.get("penalty", "none")
+        config["penalty"] = {} if name == "none" else {name: only}
 
 
 def _fits(value: Any, shape: Any) -> bool:
@@ -180,7 +217,7 @@ def _text(path: Path) -> str:
                 raise BadFile(f"{path}: not a regular file")
             data = file.read(_LIMIT + 1)
     except (FileNotFoundError, NotADirectoryError):
-        what = "holds no run (no run.json)" if path.parent.is_dir() else "is no directory"
+        what = "holds no run (no {NAME})" if path.parent.is_dir() else "is no directory"
         raise UserMistake(f"{path.parent} {what}") from None
     except OSError as error:
         raise BadFile(f"{path}: {error.strerror}") from error
@@ -189,7 +226,7 @@ def _text(path: Path) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise BadFile(f"{path}: not UTF-8") from error
+        raise Damaged(f"{path}: not UTF-8") from error
 
 
 def _versions() -> dict[str, str]:

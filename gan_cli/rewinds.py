@@ -11,6 +11,7 @@ from typing import Any
 
 from gan_cli import disk, state, strict
 from gan_cli.errors import BadFile
+from gan_cli.tail import small
 
 FORMAT = "gan-rewinds/1"
 NAME = "rewinds.json"
@@ -38,7 +39,8 @@ class Rewinds:
     """The returns of a run, in order.
 
     A return is written before anything of the abandoned way is removed, and marked when that is
-    done: one that was interrupted is finished when the run is opened again. Raises BadFile.
+    done: one that was interrupted is finished when the run is opened again. Where the file is
+    damaged, the newest checkpoint tells what it said. Raises BadFile.
     """
 
     def __init__(self, directory: Path):
@@ -46,7 +48,7 @@ class Rewinds:
         self.returns: list[Return] = []
         pending = False
         try:
-            found = strict.parse((directory / NAME).read_text())
+            found = strict.parse(small(directory / NAME))
             strict.check(found)
             if found["format"] != FORMAT:
                 raise ValueError("another format")
@@ -54,9 +56,26 @@ class Rewinds:
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise BadFile(f"{strict.clean(directory / NAME)}: {strict.quote(error)}") from error
+            self._recall(f"{strict.clean(directory / NAME)}: {strict.quote(error)}")
         if pending:
             self._abandon()
+
+    def _recall(self, damage: str) -> None:
+        """Take what the newest checkpoint says instead. Raises BadFile where it says nothing."""
+        found = state.newest(self.directory / "checkpoints")
+        told = found.checkpoint.meta.get("returns") if found else None
+        try:
+            self.returns = [Return(**one) for one in told or ()]
+        except (TypeError, ValueError):
+            self.returns = []
+        if not self.returns:
+            raise BadFile(damage)
+        self._write(pending=False)
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """The returns as plain values, as every checkpoint after them holds them too."""
+        return [asdict(one) for one in self.returns]
 
     def __len__(self) -> int:
         return len(self.returns)
@@ -66,7 +85,7 @@ class Rewinds:
         return sum(one.to <= step for one in self.returns)
 
     def add(self, at: int, to: int, reason: str) -> None:
-        """Go back: checkpoints (the best one too) and pictures after `to` are removed.
+        """Go back: checkpoints (the best too), generator and pictures after `to` are removed.
 
         Raises DiskFailure.
         """
@@ -77,7 +96,8 @@ class Rewinds:
     def _abandon(self) -> None:
         to = self.returns[-1].to
         state.discard(self.directory / "checkpoints", to)
-        state.discard_best(self.directory / "best.safetensors", to)
+        for name in ("best.safetensors", "generator.safetensors"):
+            state.discard_later(self.directory / name, to)
         for path in (self.directory / "samples").glob("step-*.png"):
             match = _PICTURE.fullmatch(path.name)
             if match and int(match[1]) > to:
@@ -87,5 +107,5 @@ class Rewinds:
 
     def _write(self, pending: bool) -> None:
         told: dict[str, Any] = {"format": FORMAT, "pending": pending}
-        text = json.dumps(told | {"returns": [asdict(one) for one in self.returns]})
+        text = json.dumps(told | {"returns": self.told})
         disk.replace(self.directory / NAME, f"{text}\n".encode())

@@ -6,7 +6,14 @@ import contextlib
 import errno
 import json
 import os
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 from pathlib import Path
+
+from gan_cli import disk
+
+
+_LONGEST = 1 << 20  # bytes of a row: a longer line is none
 
 
 class Appended:
@@ -22,8 +29,9 @@ class Appended:
 
     def cut(self, size: int) -> None:
         """Keeps the first `size` bytes."""
-        self._file.truncate(size)
-        self._size = size
+        if size != self._size:
+            self._file.truncate(size)
+            self._size = size
 
     def append(self, piece: bytes) -> None:
         """Adds a piece in one write. Raises OSError when not all of it went in."""
@@ -37,22 +45,59 @@ class Appended:
         self._size += len(piece)
 
 
-def rows(path: Path, step: int) -> Appended:
+class Rows(Appended):
+    """A file of rows: how many it held when it was opened, and whether it was mended then."""
+
+    count = 0
+    mended = False
+
+
+def rows(path: Path, step: int) -> Rows:
     """A file of rows, cut to those that are whole, in order, and not after `step`.
 
-    What follows the first other row goes too: a crash spoils the end of a file, and a resumed run
-    writes its steps again. Raises OSError.
+    A crash spoils the end of a file, and a resumed run writes its steps again. Rows that are good
+    behind some that are not (a bad sector, an edit) would not be written again: they are kept, and
+    the file is mended. Raises OSError, and DiskFailure where it can't be mended.
     """
-    file = Appended(path)
-    size, last = 0, 0
+    file = Rows(path)
+    size, later = 0, list[bytes]()
     with path.open("rb") as lines:
-        for line in lines:
-            try:
-                row = json.loads(line)["step"]
-                if not line.endswith(b"\n") or not last < row <= step:
-                    break
-            except (ValueError, TypeError, KeyError):
-                break
-            size, last = size + len(line), row
-    file.cut(size)
-    return file
+        for line, gap in _good(iter(lambda: lines.readline(_LONGEST), b""), step):
+            file.count += 1
+            if gap:
+                later.append(line)
+            else:
+                size += len(line)
+    if not later:
+        file.cut(size)
+        return file
+    file.close()
+    with path.open("rb") as old:
+        disk.replace(path, old.read(size) + b"".join(later))
+    mended = Rows(path)
+    mended.count, mended.mended = file.count, True
+    return mended
+
+
+def _good(lines: Iterable[bytes], step: int) -> Iterator[tuple[bytes, bool]]:
+    """The good rows, each with whether something that is none came before it.
+
+    One whose step is behind the next one's is not believed either.
+    """
+    last, gap = 0, False
+    told = ((line, _step(line)) for line in lines)
+    for (line, at), (_, following) in pairwise(chain(told, [(b"", 0)])):
+        if last < at <= step and not last < following < at:
+            last = at
+            yield line, gap
+        else:
+            gap = True
+
+
+def _step(line: bytes) -> int:
+    """The step of a whole row; 0 where the line is none."""
+    try:
+        step = json.loads(line)["step"] if line.endswith(b"\n") else 0
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return 0
+    return step if type(step) is int else 0

@@ -7,17 +7,19 @@ import json
 import os
 import re
 import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from gan_cli.disk import replace
+from gan_cli.disk import probe, replace, sync, tidy
+from gan_cli.earlier import CHECKPOINTS, disk, stored, used
 from gan_cli.errors import BadFile, DiskFailure, GanError, UserMistake
 from gan_cli.lock import hold
+from gan_cli.record import NAME as RECORD
 from gan_cli.record import Record, differences, flat
 
 CONTROL = frozenset({"fresh", "run_dir", "outputs", "resume", "data_root", "preview"})
@@ -81,21 +83,25 @@ class Run:
     """An open run directory, held by this process until it is closed.
 
     notes: what the user should be told about opening it. changes: what differs from the last
-    session and may (budget, cadence, hardware), as `key: stored → asked`.
+    session and may (budget, cadence, hardware), as `key: stored → asked`. unread: why there is no
+    record of how the run was made, where its checkpoints have to tell; or ''.
     """
 
-    def __init__(self, directory: Path, lock: int, notes: list[str], changes: list[str]):
+    def __init__(self, directory: Path, lock: int):
         self.dir = directory
         self.config_file = directory / "config.yaml"
-        self.info = directory / "run.json"
+        self.info = directory / RECORD
         self.metrics = directory / "metrics.jsonl"
         self.tensorboard = directory / "tensorboard"
         self.samples = directory / "samples"
-        self.checkpoints = directory / "checkpoints"
+        self.checkpoints = directory / CHECKPOINTS
         self.generator = directory / "generator.safetensors"
         self.best = directory / "best.safetensors"
-        self.notes, self.changes = notes, changes
+        self.notes: list[str] = []
+        self.changes: list[str] = []
+        self.unread = ""
         self._lock: int | None = lock
+        self._record: Record | None = None  # of this session, until it is written
         self._new = False
         self._aside: Path | None = None  # where `fresh` moved an earlier run
 
@@ -111,41 +117,95 @@ class Run:
 
         `fresh` moves an earlier run aside. Raises UserMistake when another process holds it, when
         it holds a run of another configuration or something else, DiskFailure when it can't be
-        written, BadFile when its run.json can't be read.
+        written, BadFile when its run.json can't be read and no checkpoint is there to go by.
         """
         directory = _place(config, overrides)
-        notes: list[str] = []
-        aside: Path | None = None
         with disk(directory):
-            lock = hold(directory)
+            run = cls(directory, hold(directory))
             try:
-                if config.get("fresh") and _used(directory):
-                    lock, aside = _move_aside(directory, lock)
-                    notes.append(f"moved the earlier run to {aside}")
-                stored = _enter(directory)
-                changes = _compare(directory, stored, config, overrides)
-                run = cls(directory, lock, notes, changes)
-                run._aside = aside
-                run._write(stored, Record.make(config, choices, overrides, argv))
+                if config.get("fresh") and used(directory):
+                    run._move_aside()
+                run._enter(config, Record.make(config, choices, overrides, argv))
             except BaseException:
-                os.close(lock)
+                run._put_back()
+                run.close()
                 raise
         return run
 
-    def _write(self, stored: Record | None, record: Record) -> None:
-        self._new = stored is None
-        if stored:
-            record = record.after(stored)
+    def _enter(self, config: dict[str, Any], record: Record) -> None:
+        """Make the directory what a run needs, or find that it is; nothing of a run is changed."""
+        self._record = record
+        before, self.unread = stored(self.dir)
+        self._new = before is None and not self.unread
+        if before:
+            self.compare(_without_data_root(before.config), _without_data_root(config))
+            self._record = record.after(before)
+        if self._new:
+            self.begin()
+        for directory in (self.dir, self.checkpoints, self.samples):
+            directory.mkdir(exist_ok=True)
+            tidy(directory)
+            probe(directory)
+
+    def compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        """Notes the differences between settings, by dotted key, that a run may have.
+
+        Raises UserMistake for any other.
+        """
+        typed = {key_of(override) for override in self._record.overrides} if self._record else set()
+        changed = differences(before, now)
+        told = {key: text for key, text in changed.items() if not _newer(key, before, now, typed)}
+        refused = [text for key, text in told.items() if not may_change(key)]
+        if refused:
+            raise UserMistake(
+                "\n  ".join([f"{self.dir} holds a run with other settings:", *refused])
+                + "\nstart over with fresh=true (the earlier run is moved aside), or keep both with"
+                " run_dir=DIR"
+            )
+        self.changes += [text for key, text in told.items() if key not in CONTROL]
+
+    def begin(self) -> None:
+        """Write down that this session trains, and how; once.
+
+        A session that finds nothing to do leaves the record as it was.
+        """
+        record, self._record = self._record, None
+        if record is None:
+            return
+        if self.unread and self.info.exists():
+            self.info.replace(self.info.with_name(f"{RECORD}.damaged"))
+        replace(self.info, record.to_json().encode())  # first: it makes the directory a run's
         text = yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True)
         replace(self.config_file, text.encode())
-        replace(self.info, record.to_json().encode())
+        self.unread = ""
 
-    def _forget(self) -> None:
+    def synced(self) -> None:
+        """Have all rows reach the disk: those before a checkpoint are not written again."""
+        sync([*self.dir.glob("*.jsonl"), self.dir, self.dir.parent])
+
+    def _move_aside(self) -> None:
+        number = 1
+        while (aside := self.dir.with_name(f"{self.dir.name}.old-{number}")).exists():
+            number += 1
+        self.dir.rename(aside)
+        self._aside = aside
+        fresh = hold(self.dir)
+        self.close()
+        self._lock = fresh
+        self.notes.append(f"moved the earlier run to {aside}")
+
+    def _put_back(self) -> None:
+        """Leave nothing of a new run behind, and what `fresh` moved aside where it was."""
+        if not (self._new or self._aside):
+            return
         for file in (self.config_file, self.info, self.dir / ".lock"):
-            file.unlink(missing_ok=True)
+            with suppress(OSError):
+                file.unlink()
         for directory in (self.checkpoints, self.samples, self.dir):
             with suppress(OSError):  # not there, or not empty
                 directory.rmdir()
+        if self._aside is not None and not self.dir.exists():
+            self._aside.rename(self.dir)
 
     def news(self) -> list[str]:
         """Notes and changes, which are told once."""
@@ -173,9 +233,7 @@ class Run:
         A new run that was refused before its first step leaves no directory behind.
         """
         if self._new and isinstance(error, UserMistake | BadFile):
-            self._forget()
-            if self._aside is not None and not self.dir.exists():
-                self._aside.rename(self.dir)
+            self._put_back()
         expected = GanError | BrokenPipeError
         if isinstance(error, Exception) and not isinstance(error, expected):
             crash = self.dir / "crash.txt"
@@ -185,50 +243,11 @@ class Run:
         self.close()
 
 
-@contextmanager
-def disk(path: Path) -> Iterator[None]:
-    """Turns what the system says about a directory into a DiskFailure or a UserMistake."""
-    try:
-        yield
-    except (NotADirectoryError, FileExistsError) as error:
-        raise UserMistake(f"{path} can't be a run directory: {error.strerror}") from error
-    except OSError as error:
-        raise DiskFailure(
-            f"{path} can't be written: {error.strerror}; choose another place with outputs=DIR "
-            "or run_dir=DIR"
-        ) from error
-
-
 def _place(config: dict[str, Any], overrides: list[str]) -> Path:
     if config.get("run_dir") is None:
         return Path(config["outputs"]).expanduser() / name(overrides)
     by_hand = Path(config["run_dir"]).expanduser()
     return by_hand if by_hand.name not in ("", "..") else by_hand.resolve()
-
-
-def _used(directory: Path) -> bool:
-    return (directory / "run.json").exists()
-
-
-def _enter(directory: Path) -> Record | None:
-    """What an earlier session recorded here; None when the directory is new."""
-    if _used(directory):
-        return Record.read(directory)
-    if any(not entry.name.startswith(".") for entry in directory.iterdir()):
-        raise UserMistake(
-            f"{directory} is not empty and holds no run; choose another place with run_dir=DIR"
-        )
-    return None
-
-
-def _move_aside(directory: Path, lock: int) -> tuple[int, Path]:
-    number = 1
-    while (aside := directory.with_name(f"{directory.name}.old-{number}")).exists():
-        number += 1
-    directory.rename(aside)
-    fresh = hold(directory)
-    os.close(lock)
-    return fresh, aside
 
 
 def _without_data_root(config: dict[str, Any]) -> dict[str, Any]:
@@ -242,33 +261,6 @@ def _without_data_root(config: dict[str, Any]) -> dict[str, Any]:
     return values | below
 
 
-def _compare(
-    directory: Path, stored: Record | None, config: dict[str, Any], overrides: list[str]
-) -> list[str]:
-    """The allowed differences; any other is refused."""
-    if stored is None:
-        return []
-    before, now = _without_data_root(stored.config), _without_data_root(config)
-    typed = {key_of(override) for override in overrides}
-    changed = differences(before, now)
-    refused = [
-        text
-        for key, text in changed.items()
-        if not may_change(key) and not _newer(key, before, now, typed)
-    ]
-    if refused:
-        raise UserMistake(
-            "\n  ".join([f"{directory} holds a run with other settings:", *refused])
-            + "\nstart over with fresh=true (the earlier run is moved aside), or keep both with"
-            " run_dir=DIR"
-        )
-    return [
-        text
-        for key, text in changed.items()
-        if key not in CONTROL and not _newer(key, before, now, typed)
-    ]
-
-
 def _newer(key: str, before: dict[str, Any], now: dict[str, Any], typed: set[str]) -> bool:
     """Whether it is a setting that gan did not have when the run began, at its default now."""
     root = key.partition(".")[0]
@@ -276,5 +268,6 @@ def _newer(key: str, before: dict[str, Any], now: dict[str, Any], typed: set[str
         return False
     if not any(known.partition(".")[0] == root for known in before):
         return not any(word.partition(".")[0] == root for word in typed)
-    target = f"{key.rpartition('.')[0]}._target_"  # of the same class, which has learnt more
-    return target in before and before[target] == now.get(target)
+    group = key.rpartition(".")[0]  # of the same class, which has learnt more
+    kind = next((k for k in (f"{group}._target_", f"{group}.name") if k in before), "")
+    return bool(kind) and before[kind] == now.get(kind)

@@ -35,8 +35,7 @@ def main(args: list[str]) -> int:
 
     from gan_cli.fast import pick_device
 
-    if asked.trust:
-        import_from_here()
+    import_from_here(*asked.trust)
     wish = _wish(asked, args)
     device = str(pick_device(asked.device))
     sampler = _sampler(asked, device)

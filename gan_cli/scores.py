@@ -6,6 +6,7 @@ import json
 import math
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -142,15 +143,47 @@ class Scores:
         figures = {name: Measured(**one) for name, one in found["figures"].items()}
         for name, one in figures.items():
             numbers = (one.value, one.low, one.high, one.floor)
-            if not all(isinstance(v, int | float | None) for v in numbers) or one.value is None:
+            if not all(_is_number(v) or v is None for v in numbers) or one.value is None:
                 raise ValueError(f"{name} is no number")
-            if not isinstance(one.metric, str) or one.better not in (-1, 0, 1):
+            told = isinstance(one.metric, str) and isinstance(one.words, str)
+            if not told or type(one.better) is not int or one.better not in (-1, 0, 1):
                 raise ValueError(f"{name} says not what it is")
-        if not isinstance(protocol.settings, dict):
-            raise ValueError("its settings are none")
+        _check_protocol(protocol)
         if not isinstance(rest.get("checkpoint"), dict):
             raise ValueError("it says not what was measured")
-        return cls(protocol=protocol, figures=figures, **rest)
+        made = cls(protocol=protocol, figures=figures, **rest)
+        made._check()
+        return made
+
+    def _check(self) -> None:
+        """Raise ValueError for a part of another kind than it should be."""
+        lists = (self.refused, self.about)
+        if not all(isinstance(v, dict) and _are_texts(v.values()) for v in lists):
+            raise ValueError("its words are none")
+        if not _are_texts((self.interval, self.command)):
+            raise ValueError("its interval or its command is no text")
+        if type(self.seed) is not int or not _is_number(self.seconds):
+            raise ValueError("its seed or its seconds are no number")
+
+
+def _check_protocol(protocol: Protocol) -> None:
+    told = [getattr(protocol, name) for name in _FIELDS]
+    if not all(type(one) is (int if name in _COUNTS else str) for name, one in zip(_FIELDS, told, strict=True)):
+        raise ValueError("its protocol is none")
+    settings = protocol.settings
+    if not isinstance(settings, dict) or not all(isinstance(v, dict) for v in settings.values()):
+        raise ValueError("its settings are none")
+
+
+_COUNTS = {"real", "fake"}
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def compare(mine: Scores, other: Scores) -> list[tuple[str, Measured, Measured, str]]:

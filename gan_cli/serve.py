@@ -11,6 +11,7 @@ import errno
 import re
 import socket
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,7 @@ def main(args: list[str]) -> int:
     from gan_cli.page.studio import Studio
     from gan_cli.sampler import Sampler
 
-    if asked.trust:
-        options.import_from_here()
+    options.import_from_here(*asked.trust)
     device = pick_device(asked.device)
     with listening(asked.host, asked.port) as door:
         sampler = Sampler.load(asked.ckpt, device, asked.raw, tuple(asked.trust))
@@ -70,7 +70,8 @@ def main(args: list[str]) -> int:
         tell(url, studio.name, sampler.step, guard.public)
         if asked.open:
             _show(url)
-        uvicorn.Server(settings(application(studio, guard))).run(sockets=[door])
+        with closing(application(studio, guard)) as app:
+            uvicorn.Server(settings(app)).run(sockets=[door])
     return 0
 
 

@@ -12,17 +12,21 @@ from gan_cli import dist
 from gan_cli.anneal import Course
 from gan_cli.batch import Batch
 from gan_cli.build import Config, Parts
+from gan_cli.circumstances import Circumstances
 from gan_cli.dataset.halves import held_out
 from gan_cli.dataset.source import Feed, Source, opened
 from gan_cli.dynamics import Dynamics
 from gan_cli.dynamics.alternating import Alternating
 from gan_cli.errors import UserMistake
+from gan_cli.facts import Facts, sizes_of
+from gan_cli.guard import Guard
 from gan_cli.loss import Crossing
 from gan_cli.method import Method
 from gan_cli.method.gan import GAN
 from gan_cli.method.kit import GAME, Kit, made
+from gan_cli.method.single import Single
 from gan_cli.model.synchronised import synchronise
-from gan_cli.player import Facts
+from gan_cli.policy import Skips
 from gan_cli.prior import Prior
 from gan_cli.randomness import reseed
 from gan_cli.schedule import Schedule
@@ -39,7 +43,7 @@ class Session:
 
     `data` are the samples as they come, `source` those of the task; `examples` gives some that
     were held out, if any are, `held` all of those, and `task` how they are made of images, if they
-    are.
+    are; `circumstances` are what its bits depend on besides its settings.
     """
 
     method: Method
@@ -58,6 +62,18 @@ class Session:
     precision: torch.dtype
     steps: int
     share: int
+    circumstances: Circumstances
+
+    @property
+    def guard(self) -> Guard | None:
+        """What keeps updates from being made that are not finite, where that is wanted."""
+        found: Guard | None = getattr(self.method, "guard", None)
+        return found
+
+    def sizes(self) -> Facts:
+        """The largest number of each tensor, for who looks for one that is not finite."""
+        players = self.method.players.items()
+        return {f"_sizes/{n}": sizes_of(list(p.floats.values())) for n, p in players}
 
     @property
     def game(self) -> GAN:
@@ -99,6 +115,8 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
         for player in method.players.values():
             synchronise(player.net)
     _refuse_dynamics(parts, method)
+    if isinstance(parts.policy, Skips):
+        _be_careful(method)
     feed = opened(source, config["batch_size"], config["seed"], device)
     steps = budget(config, source.length, method.batches_per_step)
     if (waits := max(parts.turns.head_start_d, parts.turns.head_start_g)) >= steps:
@@ -122,6 +140,7 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
         precision=parts.hardware.dtype(device),
         steps=steps,
         share=_shared(config["batch_size"], config["accumulate"]),
+        circumstances=parts.hardware.circumstances(device),
     )
 
 
@@ -202,6 +221,12 @@ def _refuse_dynamics(parts: Parts, method: Method) -> None:
         reason = None if alone else "there is no game to play so: dynamics=alternating"
     if reason:
         raise UserMistake(f"dynamics: {reason}")
+
+
+def _be_careful(method: Method) -> None:
+    if not (isinstance(method, Single) and method.players):
+        raise UserMistake("policy: of this method no single updates can be left out: policy=stop")
+    method.careful()
 
 
 def _chosen_from_a_crowd(parts: Parts) -> str | None:

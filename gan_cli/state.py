@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,10 +54,23 @@ def save(
     path = path_of(directory, step)
     sha256 = container.write(path, tensors, meta)
     _verify(path, sha256)
-    hint = json.dumps({"step": step, "file": path.name, "sha256": sha256})
-    disk.replace(directory / "latest.json", f"{hint}\n".encode())
+    _point(path, step, sha256)
     _prune(directory, path, max(2, keep), spare)
     return path
+
+
+def point(found: Found) -> None:
+    """Have the hint for people name this checkpoint, where it names another. Raises DiskFailure."""
+    _point(found.path, int(found.checkpoint.meta["step"]), found.checkpoint.sha256)
+
+
+def _point(path: Path, step: int, sha256: str) -> None:
+    hint = json.dumps({"step": step, "file": path.name, "sha256": sha256})
+    text, place = f"{hint}\n".encode(), path.with_name("latest.json")
+    with contextlib.suppress(OSError):
+        if place.read_bytes() == text:
+            return
+    disk.replace(place, text)
 
 
 def steps(directory: Path) -> list[int]:
@@ -82,18 +96,21 @@ def discard(directory: Path, step: int) -> None:
                 raise DiskFailure(f"{path_of(directory, late)}: {error.strerror}") from error
 
 
-def discard_best(path: Path, step: int) -> None:
-    """Remove the checkpoint that was kept as the best, where it is of after a step.
+def step_of(path: Path) -> int:
+    """The step that a file of weights is of; -1 where there is none that loads and says it."""
+    with contextlib.suppress(BadFile):
+        step = container.read(path).meta.get("step")
+        return step if type(step) is int else -1
+    return -1
 
-    Raises DiskFailure where it can't be removed.
-    """
-    try:
-        if container.read(path).meta.get("step", 0) > step:
+
+def discard_later(path: Path, step: int) -> None:
+    """Remove a file of weights that is of after a step. Raises DiskFailure where that can't be."""
+    if step_of(path) > step:
+        try:
             path.unlink()
-    except BadFile:  # there is none, or none that says anything
-        return
-    except OSError as error:
-        raise DiskFailure(f"{path}: {error.strerror}") from error
+        except OSError as error:
+            raise DiskFailure(f"{path}: {error.strerror}") from error
 
 
 def newest(directory: Path) -> Found | None:
@@ -114,12 +131,15 @@ def newest(directory: Path) -> Found | None:
 
 
 def _verify(path: Path, sha256: str) -> None:
-    try:
-        if container.read(path).sha256 == sha256:
-            return
-        reason = f"{clean(path)}: another file has taken its place"
-    except BadFile as error:
-        reason = str(error)
+    reason = f"{clean(path)}: another file has taken its place"
+    for wait in (disk.RETRY_AFTER, 0.0):  # what can't be read may be read a moment later
+        try:
+            if container.read(path).sha256 == sha256:
+                return
+            break
+        except BadFile as error:
+            reason = str(error)
+            time.sleep(wait)
     raise DiskFailure(f"a checkpoint does not read back as it was written: {reason}")
 
 

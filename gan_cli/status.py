@@ -90,6 +90,19 @@ class Status:
 _OPEN = frozenset({"running"})
 
 
+def settle(directory: Path, step: int, steps: int, verdict: tuple[str, str]) -> None:
+    """Tell how a run ended that is over, where the process that ended it did not get to.
+
+    `verdict`: its state, and the reason.
+    """
+    (state, reason), seconds = verdict, _seconds(directory)
+    with suppress(BadFile):
+        if Status.read(directory).state == state:
+            return
+    with suppress(DiskFailure):
+        Status(state, step, steps, strict.clean(reason, 1000), "", now(), seconds).write(directory)
+
+
 class Telling:
     """Tells what becomes of a run: running on entry, and on exit how it ended.
 

@@ -13,12 +13,18 @@ DEPTH = 32
 LONGEST = 4096
 """Characters of one string, at most."""
 
+MARKS = 1 << 20
+"""Braces, brackets and commas of a text, at most: what parsing it costs."""
+
 
 def parse(text: str) -> Any:
     """The value of a JSON text, without what Python's parser adds to JSON or lets pass.
 
-    NaN, infinities, numbers past 64 bits, and keys that occur twice raise ValueError.
+    NaN, infinities, numbers past 64 bits, keys that occur twice, and more than MARKS parts raise
+    ValueError.
     """
+    if sum(map(text.count, "{[,")) > MARKS:
+        raise ValueError("JSON of far too many parts")
     try:
         return json.loads(
             text,
@@ -61,8 +67,11 @@ def canonical(value: Any) -> str:
 
 def clean(text: object, longest: int = 200) -> str:
     """Text that is safe to print: no control, escape or invisible characters, not too long."""
-    visible = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in str(text))
+    visible = "".join("?" if unicodedata.category(c) in _UNSEEN else c for c in str(text))
     return visible if len(visible) <= longest else visible[: longest - 1] + "…"
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def quote(text: object, longest: int = 60) -> str:

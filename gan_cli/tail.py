@@ -17,6 +17,10 @@ SMALL = 1 << 20
 
 _BLOCK = 1 << 16
 _LONGEST = 1 << 20  # bytes of one row, at most
+_CROWDED = 1 << 14  # braces, brackets and commas of one row, at most: what it takes in memory
+
+MARKS = 1 << 20
+"""Braces, brackets and commas of rows that are held all together, at most."""
 
 
 def small(path: Path, most: int = SMALL) -> str:
@@ -80,16 +84,17 @@ def row_at(path: Path, step: int) -> dict[str, Any]:
         return {}
 
 
-def every_row(path: Path, most: int = 1 << 30) -> Iterator[dict[str, Any]]:
+def every_row(path: Path, most: int = 1 << 30, marks: int = 1 << 60) -> Iterator[dict[str, Any]]:
     """The whole rows of a file, in order, as far as it is one; none where there is no file.
 
-    A line that is none, half written or too long ends it, as does what lies beyond `most` bytes.
+    A line that is none, half written or too long ends it, as does what lies beyond `most` bytes,
+    or beyond so many `marks`.
     """
     try:
         with _opened(path) as file:
             read = 0
-            while read < most and (line := file.readline(_LONGEST)).endswith(b"\n"):
-                read += len(line)
+            while read < most and marks > 0 and (line := file.readline(_LONGEST)).endswith(b"\n"):
+                read, marks = read + len(line), marks - _marks(line)
                 row = _row(line)
                 if not row:
                     return
@@ -98,13 +103,35 @@ def every_row(path: Path, most: int = 1 << 30) -> Iterator[dict[str, Any]]:
         return
 
 
+def held_rows(path: Path) -> list[dict[str, Any]]:
+    """The whole rows of a file, all at once, as far as there is room for them."""
+    return list(every_row(path, marks=MARKS))
+
+
+def _marks(line: bytes) -> int:
+    """What parsing a row costs."""
+    return line.count(b"{") + line.count(b"[") + line.count(b",")
+
+
 def _row(line: bytes) -> dict[str, Any]:
     """A row that says its step; {} where the line is none."""
+    if len(line) > _CROWDED and _marks(line) > _CROWDED:
+        return {}
     try:
-        found = json.loads(line, parse_constant=_refuse)
+        found = json.loads(line, parse_constant=_refuse, parse_int=_whole)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and type(found.get("step")) is int else {}
+
+
+def _whole(digits: str) -> int:
+    """A whole number that a float can stand for."""
+    if len(digits) > _DIGITS:
+        raise ValueError("a number past 64 bits")
+    return int(digits)
+
+
+_DIGITS = 20
 
 
 def _refuse(text: str) -> None:

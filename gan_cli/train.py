@@ -9,12 +9,13 @@ from functools import partial
 
 import torch
 
-from gan_cli import build, dist
+from gan_cli import build, dist, record
 from gan_cli.batch import Batch
 from gan_cli.best import Best, Watcher
 from gan_cli.build import Config, Parts
 from gan_cli.console import Console
-from gan_cli.errors import NumericalFailure, Stopped
+from gan_cli.errors import GanError, Lost, NumericalFailure, Stopped
+from gan_cli.fast import refused
 from gan_cli.follow import (
     Follower,
     Helping,
@@ -28,7 +29,7 @@ from gan_cli.follow import (
 from gan_cli.greeting import farewell, greet
 from gan_cli.keeper import Keeper
 from gan_cli.log import Log
-from gan_cli.looks import Looks
+from gan_cli.looks import Beside, Looks, verdict
 from gan_cli.policy import Ruling
 from gan_cli.randomness import reseed
 from gan_cli.rewinds import Return
@@ -36,7 +37,7 @@ from gan_cli.run import Run
 from gan_cli.session import Session, make
 from gan_cli.show import Show
 from gan_cli.signals import Interrupt
-from gan_cli.status import Telling
+from gan_cli.status import Telling, settle
 from gan_cli.watch import Watch
 
 
@@ -46,10 +47,12 @@ def launch(
     overrides: list[str],
     argv: list[str],
     watcher: Watcher | None = None,
+    beside: Beside | None = None,
 ) -> None:
     """One run, from its command to its last checkpoint; or what is left of it.
 
-    `watcher` is told what is measured of it, and may end it.
+    `watcher` is told what is measured of it, and may end it; `beside` goes along step by step, on
+    one rank.
 
     Raises UserMistake before anything is written when the configuration can't be right, Stopped
     after saving when a signal asked for it, Lost after saving when its policy ended it,
@@ -62,7 +65,7 @@ def launch(
         dist.use(device)
         config = config | {"batch_size": made.hardware.batch_size(config["batch_size"])}
         check_one_command(config)
-        asked = Asked(config, choices, overrides, device)
+        asked = Asked(config, choices, overrides, device, beside)
         if dist.rank() == 0:
             run = stack.enter_context(Run.open(config, choices, overrides, argv))
             attempt = partial(_lead, asked, run, Console.make(), watcher)
@@ -85,12 +88,14 @@ def train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> b
         rates = _pace(session, step) | watch.slow(step)
         facts = session.step(_batches(session, step), step)
         done = step + 1
+        if log.due(done):
+            facts |= session.sizes()
         log.step(done, facts, _counts(session) | rates | watch.facts)
-        signum = dist.agreed(interrupt.signum)  # a later one is met by the next step
         ruling = looks.ruling(done)
         if ruling is Ruling.GO_BACK:
             return True
         tired = looks.measured(done)
+        signum = dist.agreed(interrupt.signum)  # a later one is met by a save, or the next step
         ends = signum is not None or ruling is Ruling.STOP or bool(tired)
         last = ends or done == session.steps
         keep = last or done % config["checkpoint_every"] == 0
@@ -100,8 +105,9 @@ def train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> b
             looks.shown(done, last)
         if keep:
             looks.kept(done)
+            signum = dist.agreed(interrupt.signum) if signum is None else signum
         if ruling is Ruling.STOP:
-            raise watch.lost(done)
+            raise looks.lost(done)
         if signum is not None:
             raise Stopped(signum, f"stopped and saved at step {done}; the same command goes on")
         if tired:
@@ -124,10 +130,13 @@ def _pace(session: Session, step: int) -> dict[str, float]:
 
 
 def _counts(session: Session) -> dict[str, int]:
-    """Images of the data learnt from, and updates of each player."""
+    """Images of the data learnt from, and updates of each player; those that were skipped."""
     method = session.method
     players = method.players.items()
-    return {"images": method.images} | {f"updates/{n.lower()}": p.updates for n, p in players}
+    made = {"images": method.images} | {f"updates/{n.lower()}": p.updates for n, p in players}
+    if session.guard is None:
+        return made
+    return made | {f"skipped/{name.lower()}": player.skipped[0] for name, player in players}
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,7 @@ class Asked:
     choices: dict[str, str]
     overrides: list[str]
     device: torch.device
+    beside: Beside | None = None
 
 
 def _lead(asked: Asked, run: Run, console: Console, watcher: Watcher | None, made: Parts) -> bool:
@@ -148,6 +158,7 @@ def _lead(asked: Asked, run: Run, console: Console, watcher: Watcher | None, mad
         keeper = Keeper(run, session, config, choices)
         watch = Watch.make(run, session, made, config)
         stack.callback(watch.close)
+        keeper.rewinds = watch.rewinds
         start = keeper.restore(console) or keeper.begin(console)
         best = Best.make(run, session, made, config, choices)
         for note in run.news():
@@ -158,12 +169,22 @@ def _lead(asked: Asked, run: Run, console: Console, watcher: Watcher | None, mad
             console.say(best.about)
             best.resume(start, console)
         tired = best.tired if best and start else ""
-        watch.resume(start)
+        try:
+            watch.resume(start)
+        except Lost as lost:
+            settle(run.dir, start, session.steps, (lost.state, str(lost)))
+            raise
         dist.told((start, tired, watch.rewinds.returns))
         spread(session)
         greet(console, run, session, start, tired)
         if start >= session.steps or tired:
+            settle(run.dir, start, session.steps, verdict(watch, best))
             return False
+        if asked.beside:
+            asked.beside.begins(session.source.fingerprint)
+        run.begin()
+        data = {"data": session.source.fingerprint}
+        record.note(run.dir, start, session.steps, session.circumstances | data)
         interrupt = stack.enter_context(Interrupt(GRACE if dist.size() > 1 else 0.0))
         telling = stack.enter_context(Telling(run.dir, start, session.steps))
         log = Log(run, console, config["log_every"], config["tensorboard"], start)
@@ -172,14 +193,16 @@ def _lead(asked: Asked, run: Run, console: Console, watcher: Watcher | None, mad
         watch.show(console)
         stack.callback(console.stop)
         show = Show(run, session, config, console, log)
-        looks = Looks(session.steps, keeper, log, show, best, watch, console)
+        looks = Looks(session.steps, keeper, log, show, best, watch, console, asked.beside)
         if (back := _train(session, looks, interrupt, start)) is not None:
             telling.verdict = ("running", f"went back to step {back}")
             return True
-        telling.verdict = looks.verdict
+        telling.verdict = verdict(watch, best)
         console.stop()
         if show.summary:
             console.say(show.summary)
+        if session.guard and session.guard.about:
+            console.warn(session.guard.about)
         console.say(farewell(run, config, session, best))
     return False
 
@@ -211,6 +234,12 @@ def _train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> 
         looks.kept(0)  # somewhere to go back to
     try:
         goes_back = train(session, looks, interrupt, start)
+    except RuntimeError as error:
+        if told := refused(error):
+            raise GanError(told) from error
+        raise
     except NumericalFailure as failure:
         return looks.back(failure)
+    except (RuntimeError, ValueError) as error:  # some of PyTorch raises one for NaN
+        return looks.back(looks.cause(error))
     return looks.back(None) if goes_back else None

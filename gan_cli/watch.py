@@ -11,11 +11,12 @@ from contextlib import suppress
 from gan_cli import state
 from gan_cli.build import Config, Parts
 from gan_cli.console import Console
-from gan_cli.diagnosis import COLLAPSE, Light, Look, light
+from gan_cli.diagnosis import COLLAPSE, Light, Look, Sign, light
 from gan_cli.diagnosis.record import NAME, Told, parse, row
 from gan_cli.diagnosis.signs import AT_ONCE, signs
 from gan_cli.errors import DiskFailure, Lost, UserMistake
 from gan_cli.glance import Glance
+from gan_cli.guard import overdone
 from gan_cli.homes import Seen, homes, kept
 from gan_cli.lately import Lately, Row, failed, norms
 from gan_cli.log import Log
@@ -60,6 +61,7 @@ class Watch:
         self.said: dict[str, Light] = {}  # how bad each sign was told to be
         self.facts: dict[str, float] = {}
         self._rows: Appended | None = None
+        self._waiting = ""  # rows that could not be written yet
         self._lately: Lately | None = None
 
     @classmethod
@@ -83,6 +85,8 @@ class Watch:
                 f"{self.run.dir} went back, and has smaller rates since: it goes on with "
                 "policy=rewind and its policy.lr alone"
             )
+        if worn := overdone(self.players, self.policy):
+            raise self._ended("failed", step, worn)
         path = self.run.dir / NAME
         if self.glance is None and not path.exists():
             return
@@ -95,12 +99,16 @@ class Watch:
             with suppress(ValueError):
                 self._note(*parse(json.loads(line)))
         if self.looks and self.looks[-1].step == step and self._rule() is Ruling.STOP:
-            raise Lost(
-                self.state,
-                f"{self.run.dir} was stopped at step {step}: {self.reason}; "
-                f"to go on all the same: gan train resume={shlex.quote(str(self.run.dir))} "
-                "policy=warn; to start over: fresh=true",
-            )
+            raise self._ended(self.state, step, self.reason)
+
+    def _ended(self, state: str, step: int, reason: str) -> Lost:
+        """The end of a run that the policy has ended before."""
+        place = shlex.quote(str(self.run.dir))
+        return Lost(
+            state,
+            f"{self.run.dir} was stopped at step {step}: {reason}; to go on all the same: "
+            f"gan train resume={place} policy=warn; to start over: fresh=true",
+        )
 
     def close(self) -> None:
         """Close the file of rows."""
@@ -128,15 +136,15 @@ class Watch:
         measured = {name: value for name, value in new.items() if math.isfinite(value)}
         self._add(Look(step, measured), console)
         values = {f"diagnosis/{name}": sign.value for name, sign in self.told[-1].items()}
-        log.scalars(step, values | self.facts)
+        log.scalars(step, values)  # its light is among the numbers of the steps after it
         return self._rule()
 
-    def failed(self, console: Console) -> tuple[Ruling, int]:
-        """What to do about a number that is not finite, and the step at which it was found."""
+    def failed(self, step: int, console: Console) -> Ruling:
+        """What to do about a number that is not finite since this step."""
         last = self.looks[-1].step if self.looks else 0
-        step, count = failed(self._new()) or (last + 1, 1)
-        self._add(Look(step, {"failed": float(count)}), console)
-        return self.policy.failed(len(self.rewinds)), step
+        _, count = failed(self._new()) or (step, 1)
+        self._add(Look(max(step, last + 1), {"failed": float(count)}), console)
+        return self.policy.failed(len(self.rewinds))
 
     def _new(self) -> list[Row]:
         """The rows since the last look; none where they can't be read."""
@@ -216,10 +224,11 @@ class Watch:
     def _add(self, look: Look, console: Console) -> None:
         """Keep a look, and tell what is new in it."""
         told = signs(self.looks, look)
-        line = f"{json.dumps(row(look, told), allow_nan=False)}\n"
+        self._waiting += f"{json.dumps(row(look, told), allow_nan=False)}\n"
         if self._rows is not None:
             try:
-                self._rows.append(line.encode())
+                self._rows.append(self._waiting.encode())
+                self._waiting = ""
             except OSError as error:
                 console.warn(f"{self.run.dir / NAME}: {error.strerror}; training goes on")
         worse, better = self._note(look, told)
@@ -241,6 +250,7 @@ class Watch:
     def _note(self, look: Look, told: Told) -> tuple[list[str], list[str]]:
         """Remember a look: the signs that are worse than was said, and those well again."""
         self.looks.append(look)
+        self.told[-1:] = map(_bare, self.told[-1:])  # of a long run there are many looks
         self.told.append(told)
         self.facts = {"diagnosis/light": float(light(told))}
         worse = [n for n, sign in told.items() if sign.light > self.said.get(n, Light.GREEN)]
@@ -250,6 +260,14 @@ class Watch:
         for name in better:
             del self.said[name]
         return worse, better
+
+
+_BARE = {light: Sign(light, 0.0, 0.0, "") for light in Light}
+
+
+def _bare(told: Told) -> Told:
+    """The lights alone of signs that were told."""
+    return {name: _BARE[sign.light] for name, sign in told.items()}
 
 
 def _words(told: Told, names: list[str]) -> str:

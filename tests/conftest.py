@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when it is imported, and by subprocesses
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as gan has it: of two threads none spins
 
 # The same examples on every run and machine, however slow it is.
 settings.register_profile("gan", deadline=None, derandomize=True)
@@ -44,6 +46,13 @@ def one_thread() -> Iterator[None]:
     yield
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def quick_pictures() -> None:
+    """Runs write their pictures fast rather than small: hundreds of them draw several."""
+    if show := sys.modules.get("gan_cli.show"):
+        show.png = partial(sys.modules["gan_cli.plot.grid"].png, small=False)
 
 
 @pytest.fixture
@@ -79,6 +88,40 @@ def gan(tmp_path: Path) -> Callable[..., Result]:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def gan_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
+    """As `gan`, in this process: the seconds that a new one takes to import torch are spared."""
+
+    def run(*arguments: str | Path, env: dict[str, str] | None = None) -> Result:
+        from gan_cli.cli import main
+
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "path", [*sys.path])
+            for name, value in {"XDG_CACHE_HOME": str(tmp_path / ".cache"), **(env or {})}.items():
+                patch.setenv(name, value)
+            try:
+                code = main([str(word) for word in arguments])
+            except SystemExit as end:
+                code = 0 if end.code is None else int(end.code)
+        return Result(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """XDG_CACHE_HOME of all the processes of these tests: MNIST's judge takes 20 s to be trained.
+
+    It is found by the contents of its data and its recipe, and trained by one process at a time.
+    """
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
 
 
 @pytest.fixture(scope="session")

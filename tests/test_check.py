@@ -25,6 +25,7 @@ MADE = [
     for name in entries(group)
     if (group, name) != ("penalty", "none")
 ]
+NARROW = {"width": 8, "g_width": 8, "d_width": 8, "w_dim": 8, "widest": 16, "group": 8}
 SLOW = {"grid100", "moons", "spiral", "swiss_roll"}  # mixtures of hundreds on a grid
 
 
@@ -35,9 +36,11 @@ def part(group: str, name: str) -> Any:
 
 @pytest.mark.parametrize(("group", "name"), MADE)
 def test_every_entry_keeps_the_laws_of_its_kind(group, name):
-    wrong = [v for law in importlib.import_module(LAWS[group]).LAWS
-             if (v := law(part(group, name))).holds is False]  # fmt: skip
-    assert wrong == []
+    made = part(group, name)
+    if group == "model":  # with few channels: what holds of them holds of many
+        made = replace(made, **{k: v for k, v in NARROW.items() if hasattr(made, k)})
+    laws = importlib.import_module(LAWS[group]).LAWS
+    assert [v for law in laws if (v := law(made)).holds is False] == []
 
 
 DENSITIES = [

@@ -148,7 +148,7 @@ def test_runs_sweeps_and_groups_are_offered_to_those_who_study_them(
         (tmp_path / file).parent.mkdir(parents=True)
         (tmp_path / file).touch()
     monkeypatch.chdir(tmp_path)
-    for verb in ("compare", "report", "doctor"):
+    for verb in ("compare", "report", "doctor", "reproduce"):
         assert candidates(f"gan {verb} ") == ["outputs/a", "outputs/sweeps/"]
         assert candidates(f"gan {verb} outputs/a outputs/sweeps/") == ["outputs/sweeps/b"]
     assert candidates("gan list los") == ["loss"]

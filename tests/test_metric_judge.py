@@ -227,8 +227,9 @@ def test_digits_are_told_apart(tmp_path: Path):
 
 
 @pytest.mark.training
-def test_mnist_is_told_apart(mnist_root: Path, tmp_path: Path):
-    judge = Judge.of(MNIST(str(mnist_root)).load(), cache=tmp_path)
+def test_mnist_is_told_apart(mnist_root: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
+    judge = Judge.of(MNIST(str(mnist_root)).load())
     test = MNIST(str(mnist_root), "test").load()
     assert test.labels is not None
     assert judge.accuracy >= 0.988

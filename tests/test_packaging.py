@@ -1,17 +1,22 @@
-"""A wheel holds the package and conf/ and nothing else, and works from any directory."""
+"""A wheel holds the package and conf/ and nothing else, and works from any directory; what it asks
+for has bounds."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from tests import bounds
 from tests.conftest import ROOT
+from tests.laws.source import read
 
 
 def run(*command: str | Path, cwd: Path = ROOT, path: Path | None = None) -> str:
@@ -76,3 +81,35 @@ def test_an_installed_wheel_reads_its_own_conf_from_any_directory(installed: Pat
 def test_an_installed_wheel_means_what_the_source_means(installed: Path, tmp_path: Path):
     asked = ("gan_cli", "train", "--cfg", "job", "loss=wgan")
     assert run(*asked, cwd=tmp_path, path=installed) == run(*asked, cwd=tmp_path, path=ROOT)
+
+
+def test_every_dependency_begins_with_its_oldest_version():
+    assert all(bounds.oldest(text) for text in bounds.required().values())
+
+
+def test_a_newest_version_has_its_reason_beside_it():
+    lines = bounds.PROJECT.read_text().splitlines()
+    for name, text in bounds.required().items():
+        asking = [line for line in lines if f'"{name}{text}"' in line]
+        assert asking, f"{name}: not on a line with its bounds"
+        assert all(("<" in text) == ("#" in line) for line in asking), asking
+
+
+def test_what_the_package_imports_is_asked_for():
+    """Rather than there because another package happens to need it."""
+    asked = {plain(name) for name in bounds.required()}
+    sold = packages_distributions()
+    ours = {"gan_cli", *sys.stdlib_module_names}
+    foreign = {
+        target.partition(".")[0]: f"{module.path}:{line}: {target}"
+        for module in read("gan_cli")
+        for line, target in module.imports()
+    }
+    for top, where in foreign.items():
+        names = {plain(name) for name in sold.get(top, [top])}
+        assert top in ours or names & asked, where
+
+
+def plain(name: str) -> str:
+    """The name of a distribution in one spelling."""
+    return re.sub(r"[-_.]+", "-", name).lower()

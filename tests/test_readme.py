@@ -19,6 +19,7 @@ from tests.games import composed
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 QUICK = ["steps=2", "images=null", "epochs=null", "batch_size=4", "sample_every=1", "log_every=1"]
+QUICK += ["diagnose.n=64"]
 """A run of a moment, whatever the command asks for."""
 
 
@@ -32,6 +33,10 @@ def commands() -> list[tuple[str, str]]:
             found += [(page.name, line.split(" #")[0].strip()) for line in gan]
     first = {command: page for page, command in reversed(found)}  # each once, for its first page
     return [(page, command) for command, page in reversed(first.items())]
+
+
+ALONE = {command.split()[1]: command for _, command in reversed(commands())}
+"""Of each verb the first command, which has a process of its own: it imports what it needs."""
 
 
 MEASURED = ["evaluate_every=1", "evaluate_n=20"]
@@ -101,7 +106,8 @@ def test_there_are_commands_to_test():
 
 
 @pytest.mark.parametrize(("page", "command"), commands())
-def test_the_command_runs(page, command, stage, tmp_path, gan, request):
+def test_the_command_runs(page, command, stage, shared_cache, tmp_path, gan, gan_here, request):
+    run = gan if command in ALONE.values() else gan_here
     shutil.copytree(stage, tmp_path, dirs_exist_ok=True)
     _, *words = shlex.split(command)
     if words[0] == "lab" and len(words) > 1:
@@ -112,7 +118,7 @@ def test_the_command_runs(page, command, stage, tmp_path, gan, request):
     if words[0] == "serve":
         serve.parser().parse_args(words[1:])  # tests/test_serve.py opens the page
         return
-    env = {"XDG_CACHE_HOME": str(stage / ".cache")}  # a judge is trained once
+    env = {"XDG_CACHE_HOME": str(shared_cache)}  # a judge is trained once
     resumes = any(word.startswith("resume=") for word in words)
     if (words[0] == "train" and "mnist" in command) or "dataset=mnist" in words:
         env["GAN_DATA"] = str(request.getfixturevalue("mnist_root"))
@@ -123,8 +129,8 @@ def test_the_command_runs(page, command, stage, tmp_path, gan, request):
             shutil.rmtree(tmp_path / word.removeprefix("run_dir="), ignore_errors=True)
     if words[0] == "evaluate" and "--against" in words:
         other = words[words.index("--against") + 1]
-        assert gan("evaluate", "--ckpt", other, "--n", SEEN, env=env).returncode == 0
-    done = gan(*(quickened(words, ["steps=3"] if resumes else QUICK)), env=env)
+        assert run("evaluate", "--ckpt", other, "--n", SEEN, env=env).returncode == 0
+    done = run(*(quickened(words, ["steps=3"] if resumes else QUICK)), env=env)
     assert done.returncode == 0, f"{page}: {command}\n{done.stdout}{done.stderr}"
 
 

@@ -102,6 +102,7 @@ def test_the_same_command_enters_the_same_run_and_counts_its_sessions():
     for session in range(1, 4):
         with enter() as run:
             assert run.changes == []
+            run.begin()
             assert len(Record.read(run.dir).sessions) == session
 
 

@@ -248,10 +248,11 @@ def test_it_says_of_what_it_can_be_asked(triples):
 
 
 @pytest.mark.training
-def test_the_judge_of_real_digits_moves_the_floor_hardly(mnist_root, tmp_path):
+def test_the_judge_of_real_digits_moves_the_floor_hardly(mnist_root, shared_cache, monkeypatch):
     """99.3 % of right digits are 98 % of right triples, and the wrong ones are spread evenly."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
     source = StackedMNIST(str(mnist_root), "test", count=50_000).load()
-    seen = StackedJudge.of(source, cache=tmp_path)
+    seen = StackedJudge.of(source)
     assert seen is not None
     read = seen.labels(pictures(source))
     assert source.labels is not None

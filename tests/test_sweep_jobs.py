@@ -284,7 +284,7 @@ def test_every_fifth_of_many_jobs_fails(pretended: Pretended):
     assert [job.reason for job in jobs if job.reason] == ["nan 0", "nan 5"]
 
 
-TOY = ["dataset=ring", "model=mlp_toy", "steps=2", "tensorboard=false", "outputs=out", HERE]
+SMALL = ["model=mlp", "model.width=8", "steps=2", "tensorboard=false", "outputs=out", HERE]
 
 
 @pytest.fixture
@@ -302,20 +302,20 @@ def test_jobs_side_by_side_make_the_runs_that_they_make_alone(
     workers: None, capsys: pytest.CaptureFixture[str]
 ):
     jobs = ["optimizer.lr=1e-3,1e30", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    assert main(["train", "-m", *TOY, *jobs]) == 1
+    assert main(["train", "-m", *SMALL, *jobs]) == 1
     good, bad = Ledger.read(Path("here")).jobs
     assert (good.state, bad.state) == ("done", "failed")
     assert "nan" in bad.reason
     assert "✓ optimizer.lr=0.001  done" in capsys.readouterr().out
     assert "threads: 1" in (Path(good.run) / "config.yaml").read_text()
-    assert good.run.startswith("out/dataset-ring+model-mlp_toy+optimizer.lr-0.001")
+    assert good.run.startswith("out/model-mlp+model.width-8+optimizer.lr-0.001")
     assert "training" in Path("here/optimizer.lr-0.001.log").read_text()
 
 
 @pytest.mark.training
 def test_submitit_gives_each_job_a_process(workers: None):
     words = ["optimizer.lr=1e30", "hydra/launcher=submitit_local"]
-    assert main(["train", "-m", *TOY, *words]) == 1
+    assert main(["train", "-m", *SMALL, *words]) == 1
     [job] = Ledger.read(Path("here")).jobs
     assert job.state == "failed"
     assert "nan" in job.reason

@@ -32,11 +32,14 @@ LOST = ("optimizer.lr=0.5",)
 """What makes such a run red."""
 
 
-def run(directory: Path, *overrides: str, stop_after: int = 0) -> Path:
-    """Train in that directory; with `stop_after`, a SIGTERM arrives during the step of that number,
-    counted over everything that is done."""
+def run(
+    directory: Path, *overrides: str, stop_after: int = 0, swap: dict[str, Any] | None = None
+) -> Path:
+    """Train in that directory, with what is to be swapped of the configuration; with `stop_after`,
+    a SIGTERM arrives during the step of that number, counted over everything that is done."""
     typed = [*SMALL, *overrides]
     config = composed(*typed) | {"run_dir": str(directory)}  # it is composed once for all runs
+    config |= swap or {}
     pace, paced = train._pace, 0
 
     def interrupted(session: Any, step: int) -> Any:

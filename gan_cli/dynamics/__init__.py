@@ -8,8 +8,8 @@ from typing import Protocol
 from torch import Tensor
 
 from gan_cli.batch import Batch
-from gan_cli.method.gan import GAN, named
-from gan_cli.player import Facts
+from gan_cli.facts import Facts, named
+from gan_cli.method.gan import GAN
 
 
 class Dynamics(Protocol):

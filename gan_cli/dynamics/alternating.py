@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gan_cli.batch import Batch
+from gan_cli.facts import Facts
 from gan_cli.method.gan import GAN
-from gan_cli.player import Facts
 
 
 @dataclass(frozen=True)

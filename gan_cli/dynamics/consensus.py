@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.dynamics import move_both, one_plays, only_at_once
-from gan_cli.method.gan import GAN, named
-from gan_cli.player import Facts
+from gan_cli.facts import Facts, named
+from gan_cli.method.gan import GAN
+from gan_cli.player import check
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Consensus:
         if one_plays(gan, step):
             return gan.step(batches, step)
         (real,) = batches
+        return gan.turn(lambda: self.both(gan, real), gan.D, gan.G)
+
+    def both(self, gan: GAN, real: Batch) -> Facts:
+        """Both moves on a batch."""
         d_losses, d_facts = gan.d_loss(real, gan.fake(real))
         g_losses, g_facts = gan.g_loss(real)
         v = [
@@ -52,9 +57,10 @@ class Consensus:
         energy = torch.stack([slope.square().sum() for slope in v]).sum() / 2
         pull = dist.mean(_slopes(energy, [*gan.D.weights, *gan.G.weights]))
         field = torch._foreach_add([slope.detach() for slope in v], pull, alpha=self.gamma)
-        split = len(gan.D.weights)
+        d, g = list(field[: len(gan.D.weights)]), list(field[len(gan.D.weights) :])
         facts = named(d_facts, "d") | named(g_facts, "g") | {"consensus": energy.detach()}
-        return facts | move_both(gan, list(field[:split]), list(field[split:]), len(real))
+        check([gan.D, gan.G], [d, g], facts)
+        return facts | move_both(gan, d, g, len(real))
 
     def refuses(self, gan: GAN) -> str | None:
         """Unequal turns, and a batch in parts, whose gradient is not known before the last."""

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from gan_cli.batch import Batch
 from gan_cli.dynamics import gradients, move_both, one_plays, only_at_once
+from gan_cli.facts import Facts, in_turn, named
+from gan_cli.guard import NotMade
 from gan_cli.method.gan import GAN
-from gan_cli.player import Facts
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,25 @@ class Extragradient:
         if one_plays(gan, step):
             return gan.step(batches, step)
         (real,) = batches
+        return gan.turn(lambda: self.both(gan, real), gan.D, gan.G)
+
+    def both(self, gan: GAN, real: Batch) -> Facts:
+        """The step ahead and both moves on a batch."""
         weights: list[Tensor] = [*gan.D.weights, *gan.G.weights]
         here = [weight.detach().clone() for weight in weights]
-        d, g, _ = gradients(gan, real)
-        gan.D.push(d)
-        gan.G.push(g)
+        kept = gan.kept() if gan.guard else {}
+        d, g, ahead = gradients(gan, real)
+        ahead |= named(gan.D.push(d), "d") | named(gan.G.push(g), "g")
         gan.constraint.project(gan.D.net)
         gan.forget()
-        d, g, facts = gradients(gan, real)
+        try:
+            d, g, facts = gradients(gan, real)
+        except NotMade:
+            gan.restore(kept)  # the optimisers have made their step ahead
+            raise
         with torch.no_grad():
             torch._foreach_copy_(weights, here)
-        return facts | move_both(gan, d, g, len(real))
+        return in_turn([ahead, facts | move_both(gan, d, g, len(real))])
 
     def refuses(self, gan: GAN) -> str | None:
         """Unequal turns."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gan_cli.batch import Batch
 from gan_cli.dynamics import gradients, move_both, one_plays, only_at_once
+from gan_cli.facts import Facts
 from gan_cli.method.gan import GAN
-from gan_cli.player import Facts
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class Simultaneous:
         if one_plays(gan, step):
             return gan.step(batches, step)
         (real,) = batches
+        return gan.turn(lambda: self.both(gan, real), gan.D, gan.G)
+
+    def both(self, gan: GAN, real: Batch) -> Facts:
+        """Both moves on a batch."""
         d, g, facts = gradients(gan, real)
         return facts | move_both(gan, d, g, len(real))
 

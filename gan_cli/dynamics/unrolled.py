@@ -11,8 +11,8 @@ from torch import Tensor
 from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.dynamics import one_plays
-from gan_cli.method.gan import GAN, named
-from gan_cli.player import Facts
+from gan_cli.facts import Facts, in_turn, named
+from gan_cli.method.gan import GAN
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,16 @@ class Unrolled:
         """D's ordinary step on each batch, then G's through D's steps ahead."""
         if one_plays(gan, step):
             return gan.step(batches, step)
-        facts: Facts = {}
-        for real in batches:
-            facts |= gan.d_step(real)
-        for _ in range(gan.turns.generator):
-            told = gan.G.descend(lambda part: self.g_loss(gan, part), real, gan.accumulate)
-            facts |= named(told, "g")
+        updates = [gan.d_step(last := real) for real in batches]
+        turns = range(gan.turns.generator)
+        updates += [gan.turn(lambda: self.g_step(gan, last), gan.G) for _ in turns]
         gan.forget()
-        return facts
+        return in_turn(updates)
+
+    def g_step(self, gan: GAN, real: Batch) -> Facts:
+        """G's step against D as it will be."""
+        told = gan.G.descend(lambda part: self.g_loss(gan, part), real, gan.accumulate)
+        return named(told, "g")
 
     def g_loss(self, gan: GAN, real: Batch) -> tuple[Tensor, Facts]:
         """What G minimises on each sample, `(N,)`, against D as it will be."""

@@ -48,6 +48,9 @@ class ONNX:
             with warnings.catch_warnings():
                 # told where two inputs have the same N, which is what is meant
                 warnings.filterwarnings("ignore", "# The axis name: N will not be used")
+                warnings.filterwarnings(
+                    "ignore", ".*LeafSpec", FutureWarning
+                )  # torch 2.10 of itself
                 made = torch.onnx.export(
                     program,
                     (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,9 @@ class TorchExport:
 
     def read(self, path: Path) -> Function:
         """The program that was saved there. Never that of a stranger: it is not safe to open."""
-        program = torch.export.load(path).module()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given buffer is not writable")  # torch 2.10
+            program = torch.export.load(path).module()
 
         def made(z: Tensor, c: Tensor | None) -> Tensor:
             with torch.no_grad():

@@ -154,14 +154,14 @@ def _fetch(home: Path) -> None:
         torch.hub.download_url_to_file(URL, str(temporary / FILE), SHA256, sys.stderr.isatty())
 
     try:
-        remote = Remote("Inception", home, [FILE], [mirror])
+        remote = Remote("Inception", home, [FILE], [mirror], {FILE: SHA256})
         fetch(home, remote, (home / FILE).is_file, download)
     except UserMistake as error:
         raise UserMistake(
             f"Inception's weights are not here, and they could not be downloaded "
             f"({clean(_reason(error))}): put {FILE}, of the release v0.2.0 of torch-fidelity on "
-            f"GitHub, into {clean(home)}, or name it: extractor.weights=FILE; extractor=judge and "
-            "extractor=random need no download"
+            f"GitHub ({URL}, SHA-256 {SHA256}), into {clean(home)}, or name it: "
+            "extractor.weights=FILE; extractor=judge and extractor=random need no download"
         ) from error
 
 

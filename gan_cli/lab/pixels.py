@@ -20,12 +20,13 @@ from gan_cli import build, session
 from gan_cli.batch import Batch
 from gan_cli.dataset.digits import Digits
 from gan_cli.dataset.source import normalised
+from gan_cli.facts import Facts
 from gan_cli.lab import Claim, Picture, Report, Say, Table, above, below, close
 from gan_cli.lab.game import play
 from gan_cli.lab.pixels_picture import Judged, examples, histograms
 from gan_cli.model.autoencoder import Autoencoder, Energy
 from gan_cli.optimizer.adam import Adam
-from gan_cli.player import Facts, Player
+from gan_cli.player import Player
 from gan_cli.randomness import generator, reseed
 
 SURE = {"salt and pepper": 0.8, "grey noise": 0.7, "blot": 0.6}

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from gan_cli.batch import Batch
-from gan_cli.player import Facts, Player
+from gan_cli.facts import Facts
+from gan_cli.player import Player
 
 
 class Method(Protocol):

@@ -8,9 +8,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from gan_cli.batch import Batch
+from gan_cli.facts import Facts
 from gan_cli.method.coder import USES, Coder
 from gan_cli.method.kit import Kit
-from gan_cli.player import Facts
 
 
 @dataclass(frozen=True)

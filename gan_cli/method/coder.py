@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from gan_cli.batch import Batch
 from gan_cli.condition import featured
 from gan_cli.errors import UserMistake
+from gan_cli.facts import Facts, named
 from gan_cli.method.kit import Kit, Recipe, made
 from gan_cli.method.single import Single
 from gan_cli.model import Discriminator, Generator
-from gan_cli.player import Facts, gradient
+from gan_cli.player import gradient
 from gan_cli.space import Space
 
 USES = frozenset(
@@ -88,11 +89,14 @@ class Coder(Single):
     def step(self, batches: Iterable[Batch], step: int) -> Facts:
         """Both players take a step down the gradient of the loss, each in its own weights."""
         (real,) = batches
-        weights = [weight for player in self.players.values() for weight in player.weights]
-        slopes, facts = gradient(self.loss, real, weights, self.accumulate)
-        for name, player in self.players.items():
-            own, slopes = slopes[: len(player.weights)], slopes[len(player.weights) :]
-            facts[f"grad_norm/{name.lower()}"] = player.move(own, len(real))["grad_norm"]
+        return self.turn(lambda: self.both(real), self.E, self.G)
+
+    def both(self, real: Batch) -> Facts:
+        """What there is to tell of such a step on a batch."""
+        players = [self.E, self.G]
+        slopes, facts = gradient(self.loss, real, players, self.accumulate)
+        for player, own in zip(players, slopes, strict=True):
+            facts |= named(player.move(own, len(real)), player.name.lower())
         return facts
 
     def loss(self, real: Batch) -> tuple[Tensor, Facts]:

@@ -15,6 +15,7 @@ from gan_cli.batch import Batch
 from gan_cli.condition import mismatch
 from gan_cli.constraint.clip import Clip
 from gan_cli.errors import UserMistake
+from gan_cli.facts import Facts, in_turn, named
 from gan_cli.loss import Crossing
 from gan_cli.memory import Remembers
 from gan_cli.method.critic import Critic
@@ -22,7 +23,7 @@ from gan_cli.method.game import Game
 from gan_cli.method.single import Single
 from gan_cli.model import Generator
 from gan_cli.penalty import Seen
-from gan_cli.player import Facts, Player
+from gan_cli.player import Player
 from gan_cli.term import Played
 
 
@@ -61,24 +62,26 @@ class GAN(Single):
 
     def step(self, batches: Iterable[Batch], step: int) -> Facts:
         """For k steps ascend D's gradient on a fresh batch; then descend G's."""
-        facts: Facts = {}
+        updates: list[Facts] = []
         for real in batches:
             if step >= self.turns.head_start_g:
-                facts |= self.d_step(real)
+                updates.append(self.d_step(real))
         if step >= self.turns.head_start_d:
-            for _ in range(self.turns.generator):
-                facts |= self.g_step(real)
-        return facts
+            updates += [self.g_step(real) for _ in range(self.turns.generator)]
+        return in_turn(updates)
 
     def d_step(self, real: Batch) -> Facts:
         """D learns to tell real from fake; G is held fixed."""
+        return self.turn(lambda: self._d_step(real), self.D)
+
+    def _d_step(self, real: Batch) -> Facts:
         facts = self.D.descend(self.d_loss, real, self.accumulate)
         return named(facts, "d") | self.settle()
 
     def g_step(self, real: Batch) -> Facts:
         """G learns to pass for real; D is held fixed."""
-        facts = self.G.descend(self.g_loss, real, self.accumulate)
-        return named(facts, "g")
+        descend = self.G.descend
+        return self.turn(lambda: named(descend(self.g_loss, real, self.accumulate), "g"), self.G)
 
     def d_loss(self, real: Batch, fake: Batch | None = None) -> tuple[Tensor, Facts]:
         """What D minimises on each sample, `(N,)`: its side of the game, and what else it pays."""
@@ -226,8 +229,3 @@ def _each(source: object, values: Tensor, batch: Batch) -> Tensor:
         name, shape = type(source).__name__, tuple(values.shape)
         raise UserMistake(f"{name} gives {shape} for a batch of {len(batch)}, not one a sample")
     return values
-
-
-def named(facts: Facts, player: str) -> Facts:
-    """Facts with the player's name behind those that both players have."""
-    return {f"{k}/{player}" if k in ("loss", "grad_norm") else k: v for k, v in facts.items()}

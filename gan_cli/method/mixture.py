@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from gan_cli import dist, memory
 from gan_cli.batch import Batch
 from gan_cli.errors import NumericalFailure, UserMistake
+from gan_cli.facts import Facts
 from gan_cli.method.kit import Kit
 from gan_cli.method.likelihood import mixture
 from gan_cli.method.single import Single
 from gan_cli.model.mixture import Full, MixtureGenerator
-from gan_cli.player import Facts
 
 STARTS = ("kmeans", "k-means++", "random", "random_from_data")
 """How the first components can be found; scikit-learn's names."""

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from gan_cli import dist
 from gan_cli.batch import Batch
+from gan_cli.facts import Facts
 from gan_cli.method.kit import Kit
 from gan_cli.method.likelihood import mixture
 from gan_cli.method.single import Single
 from gan_cli.model.mixture import Full, MixtureGenerator
-from gan_cli.player import Facts, Player
+from gan_cli.player import Player
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Ascent(Single):
         (real,) = batches
         if self.G.updates == 0:
             self.begin(dist.whole(real.x.flatten(1)))
-        return self.G.descend(self.loss, real, self.accumulate)
+        return self.turn(lambda: self.G.descend(self.loss, real, self.accumulate), self.G)
 
     def loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """Minus the log-likelihood of each sample in nats, `(N,)`."""

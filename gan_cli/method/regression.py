@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
+from gan_cli.facts import Facts
 from gan_cli.memory import Remembers
 from gan_cli.method.kit import Kit
 from gan_cli.method.single import Single
 from gan_cli.model import Generator
-from gan_cli.player import Facts, Player
+from gan_cli.player import Player
 from gan_cli.term import Played
 
 
@@ -72,7 +73,7 @@ class Answers(Single):
     def step(self, batches: Iterable[Batch], step: int) -> Facts:
         """One step down what the terms charge."""
         (real,) = batches
-        return self.G.descend(self.loss, real, self.accumulate)
+        return self.turn(lambda: self.G.descend(self.loss, real, self.accumulate), self.G)
 
     def loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """What G pays for each sample, `(N,)`."""

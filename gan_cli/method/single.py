@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
 
+from gan_cli.facts import Facts
+from gan_cli.guard import Guard
 from gan_cli.memory import Remembers, recall
 from gan_cli.player import Player
 
@@ -16,6 +19,24 @@ class Single:
     def __init__(self, players: dict[str, Player], accumulate: int = 1):
         self.players, self.accumulate = players, accumulate
         self.outputs: dict[str, Tensor] = {}
+        self.guard: Guard | None = None
+        for name, player in players.items():
+            player.name = name
+
+    def careful(self) -> None:
+        """From now on no update is made that is not of numbers."""
+        self.guard = Guard(self.players, self.memories)
+
+    def turn(self, play: Callable[[], Facts], *players: Player) -> Facts:
+        """What an update of these players tells; nothing where it was not made."""
+        return play() if self.guard is None else self.guard.turn(play, players, self.forget)
+
+    def kept(self) -> dict[str, Tensor]:
+        """The state as it is now, which does not move with the players."""
+        return {name: tensor.clone() for name, tensor in self.state().items()}
+
+    def forget(self) -> None:
+        """What was noted of an update that was not made counts for nothing."""
 
     @property
     def batches_per_step(self) -> int:

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from gan_cli import dist
 from gan_cli.batch import Batch
+from gan_cli.facts import Facts, in_turn, named
 from gan_cli.memory import Remembers
-from gan_cli.method.gan import GAN, named
+from gan_cli.method.gan import GAN
 from gan_cli.method.kit import Kit
 from gan_cli.method.rules import d_net, rules
 from gan_cli.method.single import Single
 from gan_cli.model import Generator
-from gan_cli.player import Facts, Player, gradient
+from gan_cli.player import Player, gradient
 from gan_cli.prior import Prior
 from gan_cli.space import Space
 from gan_cli.term import Played, Term
@@ -44,12 +45,13 @@ class TwoGames(Single):
     def __init__(self, recipe: Prices, forth: Kit, back: Kit):
         G, F = (kit.learner(kit.generator(paired=False), averaged=True) for kit in (forth, back))
         D, D_A = (kit.critic(kit.constraint.wrap(d_net(kit))) for kit in (forth, back))
-        super().__init__({"G": G, "F": F, "D": D, "D_A": D_A}, forth.accumulate)
         self.recipe, self.turns = recipe, forth.turns
         game = rules(forth)
         self.forth = GAN(G, D, replace(game, terms=_terms(recipe, F, game.prior)))
         again = copy.deepcopy(game)
         self.back = GAN(F, D_A, replace(again, terms=_terms(recipe, G, game.prior)))
+        # last, for within its own game each is called G or D
+        super().__init__({"G": G, "F": F, "D": D, "D_A": D_A}, forth.accumulate)
 
     @property
     def batches_per_step(self) -> int:
@@ -80,24 +82,36 @@ class TwoGames(Single):
     def step(self, batches: Iterable[Batch], step: int) -> Facts:
         """For k steps both D learn on a fresh batch; then both generators."""
         _follow(self.back.parts, self.forth.parts)
-        facts: Facts = {}
+        updates: list[Facts] = []
         for real in batches:
             if step >= self.turns.head_start_g:
-                facts |= self.forth.d_step(real) | _back(self.back.d_step(turned(real)))
+                told = self.forth.d_step(real) | _back(self.back.d_step(turned(real)))
+                updates.append(told)
         if step >= self.turns.head_start_d:
-            for _ in range(self.turns.generator):
-                facts |= self.g_step(real)
+            updates += [self.g_step(real) for _ in range(self.turns.generator)]
         said = self.back.outputs
         self.outputs = self.forth.outputs | {f"{name}/back": one for name, one in said.items()}
-        return facts
+        return in_turn(updates)
 
     def g_step(self, real: Batch) -> Facts:
         """G and F learn at once, from one loss; both D are held fixed."""
+        return self.turn(lambda: self._g_step(real), self.forth.G, self.back.G)
+
+    def _g_step(self, real: Batch) -> Facts:
         G, F = self.forth.G, self.back.G
-        slopes, facts = gradient(self.g_loss, real, G.weights + F.weights, self.accumulate)
-        own, others = slopes[: len(G.weights)], slopes[len(G.weights) :]
+        (own, others), facts = gradient(self.g_loss, real, [G, F], self.accumulate)
         moved, moved_back = G.move(own, len(real)), F.move(others, len(real))
         return facts | named(moved, "g") | _back(named(moved_back, "g"))
+
+    def careful(self) -> None:
+        """From now on no update is made that is not of numbers, in neither game."""
+        super().careful()
+        self.forth.guard = self.back.guard = self.guard
+
+    def forget(self) -> None:
+        """What either D said of an update that was not made counts for nothing."""
+        self.forth.forget()
+        self.back.forget()
 
     def g_loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """What G and F minimise together on each pair of pictures, `(N,)`."""

@@ -14,9 +14,9 @@ from torch.nn.functional import binary_cross_entropy
 from gan_cli import dist
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
+from gan_cli.facts import Facts
 from gan_cli.method.coder import USES, Coder
 from gan_cli.method.kit import Kit
-from gan_cli.player import Facts
 from gan_cli.prior.normal import Normal
 
 LEAST = 1 / 255
@@ -102,7 +102,12 @@ def bernoulli(x: Tensor, mean: Tensor, sigma: float | None = None) -> Tensor:
     least where mean and pixel agree.
     """
     p, t = ((v.flatten(1) + 1) / 2 for v in (mean, x))
-    return binary_cross_entropy(p.clamp(0, 1), t, reduction="none").sum(1)
+    lost = (p.detach() + t) * 0  # NaN, for which PyTorch raises an error, or on CUDA worse; else 0
+    bad = lost != 0
+    paid = binary_cross_entropy(
+        p.masked_fill(bad, 0).clamp(0, 1), t.masked_fill(bad, 0), reduction="none"
+    )
+    return (paid + lost).sum(1)
 
 
 def gaussian(x: Tensor, mean: Tensor, sigma: float | None = None) -> Tensor:

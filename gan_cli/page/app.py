@@ -33,7 +33,7 @@ Asgi = Any
 
 
 def application(studio: Studio, guard: Guard) -> Asgi:
-    """The ASGI application: the page at /, and what it asks for under /api."""
+    """The ASGI application: the page at /, and what it asks for under /api. `close` ends it."""
     desk = _Desk(studio)
     routes = [
         Route("/", desk.page),
@@ -45,7 +45,8 @@ def application(studio: Studio, guard: Guard) -> Asgi:
         Route("/api/given", desk.given),
     ]
     told = {GanError: _mistake, HTTPException: _refused, Exception: _bug}
-    return _Guarded(Starlette(routes=routes, exception_handlers=told), guard, _policy(desk.html))
+    pages = Starlette(routes=routes, exception_handlers=told)
+    return _Guarded(pages, guard, _policy(desk.html), desk.close)
 
 
 class _Desk:
@@ -56,6 +57,10 @@ class _Desk:
         self.html = Path(__file__).with_name("page.html").read_text("utf-8")
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "draw")
+
+    def close(self) -> None:
+        """End the thread, once what is being drawn is done."""
+        self._thread.shutdown(cancel_futures=True)
 
     async def page(self, request: Request) -> Response:
         """The page; nothing else is ever read from the disk."""
@@ -114,8 +119,8 @@ class _Desk:
 class _Guarded:
     """Refuses requests of other sites before anything is read, and says what the page may do."""
 
-    def __init__(self, app: Asgi, guard: Guard, policy: str):
-        self._app, self._guard = app, guard
+    def __init__(self, app: Asgi, guard: Guard, policy: str, close: Callable[[], None]):
+        self._app, self._guard, self.close = app, guard, close
         self._headers = {
             "content-security-policy": policy,
             "x-content-type-options": "nosniff",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gan_cli.diagnosis import Light
 from gan_cli.diagnosis.signs import READINGS
@@ -52,6 +52,15 @@ class Policy(Protocol):
 
     def factor(self, player: str) -> float:
         """What a player's learning rate is multiplied by each time the run goes back."""
+        ...
+
+
+@runtime_checkable
+class Skips(Policy, Protocol):
+    """A policy under which an update is not made whose gradient is not finite."""
+
+    def endures(self, skipped: int, row: int, made: int) -> bool:
+        """Whether a player may go on that skipped so many updates, the last `row` in a row."""
         ...
 
 

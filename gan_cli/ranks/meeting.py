@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 import traceback
 import warnings
@@ -27,6 +29,10 @@ ARRIVAL = timedelta(seconds=300)
 
 POLITE = 2.0
 """Seconds that a rank other than 0 waits for another to tell what went wrong, before it does."""
+
+FAREWELL = 15.0
+"""Seconds that rank 0 waits for the others to ask who tells, where none of them is known to be gone
+(on a machine that is busy they may be slow)."""
 
 
 @dataclass
@@ -84,14 +90,25 @@ def joined(place: Place | None) -> Iterator[None]:
         with talking():
             together.barrier()
     except BaseException as error:
+        if isinstance(error, LostRank):
+            _finish_speaking()
         first(error)  # before anything is torn down, which the others would notice
         _forget(error)
         _leave(_here.group)
-        _see_off(_here.group)
+        alive = isinstance(error, Exception) and not isinstance(error, LostRank)
+        _see_off(_here.group, FAREWELL if alive else POLITE)
         raise
     else:
         _leave(_here.group)
         _here.group = None
+
+
+def _finish_speaking() -> None:
+    """Be deaf to SIGTERM from now on: torchrun and srun send it to all whose rank is gone, at once,
+    and nobody would be left to tell. They send SIGKILL to those who take too long.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _leave(group: Group) -> None:
@@ -103,11 +120,11 @@ def _leave(group: Group) -> None:
         together.destroy_process_group()
 
 
-def _see_off(group: Group) -> None:
+def _see_off(group: Group, seconds: float) -> None:
     """Keep the meeting place, where this rank does, until all have asked there who tells."""
     if group.place.rank or group.place.hosted:
         return
-    until = time.monotonic() + POLITE
+    until = time.monotonic() + seconds
     while time.monotonic() < until and group.store.add("told", 0) < group.place.size:
         time.sleep(0.02)
 

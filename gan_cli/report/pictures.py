@@ -21,6 +21,7 @@ MOST = 240
 
 _LARGEST = 3_000_000  # bytes of one
 _WIDEST = 8192  # pixels of a side
+_PIXELS = 1 << 24
 _Thing = TypeVar("_Thing")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -65,7 +66,7 @@ def read(path: Path, largest: int = _LARGEST) -> Picture | None:
     if len(data) > largest or not data.startswith(_SIGNATURE) or data[12:16] != b"IHDR":
         return None
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
-    if not (0 < width <= _WIDEST and 0 < height <= _WIDEST):
+    if not (0 < width <= _WIDEST and 0 < height <= _WIDEST and width * height <= _PIXELS):
         return None
     return Picture(data, width, height)
 

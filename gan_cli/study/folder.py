@@ -20,7 +20,7 @@ from gan_cli.run import CONTROL
 from gan_cli.scores import Scores
 from gan_cli.status import NO_STATUS, Status
 from gan_cli.study.ledger import LEDGER, Ledger
-from gan_cli.tail import every_row, last_row, last_rows
+from gan_cli.tail import every_row, held_rows, last_row, last_rows
 
 _SAMPLE = re.compile(r"step-(\d{1,15})\.png")
 LATELY = 100
@@ -31,6 +31,9 @@ _PASSED = re.compile(r"^\.|\.old-\d+$")
 
 MOST = 1000
 """Rows of metrics that are kept of a run, where there are as many; up to twice as many."""
+
+COLUMNS = 256
+"""Numbers of a row, at most, and columns."""
 
 _DEEP = 3
 """Directories within one another that are looked through for runs."""
@@ -110,23 +113,24 @@ class Folder:
     @cached_property
     def _thinned(self) -> tuple[dict[str, array[float]], dict[str, float]]:
         """Columns of its metrics, of 2 * MOST rows at most, and the last row."""
-        kept: list[dict[str, Any]] = []
+        rows: list[dict[str, float]] = []
         stride, last = 1, dict[str, Any]()
         for number, last in enumerate(every_row(self.path / "metrics.jsonl")):
             if number % stride:
                 continue
-            kept.append(last)
-            if len(kept) > 2 * MOST:
-                kept, stride = kept[::2], 2 * stride
-        rows, end = [*map(_numbers, kept)], _numbers(last)
+            rows.append(_numbers(last))
+            if len(rows) > 2 * MOST:
+                rows, stride = rows[::2], 2 * stride
+        end = _numbers(last)
         names = dict.fromkeys(name for row in (*rows, end) for name in row)
+        names = dict.fromkeys([*names][:COLUMNS])
         return {n: array("d", (row.get(n, math.nan) for row in rows)) for n in names}, end
 
     @cached_property
     def evaluations(self) -> list[tuple[int, Scores]]:
         """What was measured of it while it trained, by step."""
         found = []
-        for row in every_row(self.path / "evaluations.jsonl"):
+        for row in held_rows(self.path / "evaluations.jsonl"):
             try:
                 found.append((int(row["step"]), Scores.parse(row.get("scores"))))
             except BadFile:
@@ -158,13 +162,13 @@ class Folder:
     @cached_property
     def clock(self) -> list[tuple[int, float]]:
         """Seconds of training after a step, over all sessions."""
-        rows = map(_numbers, every_row(self.path / "clock.jsonl"))
+        rows = map(_numbers, held_rows(self.path / "clock.jsonl"))
         return [(int(row["step"]), row["seconds"]) for row in rows if "seconds" in row]
 
     @cached_property
     def diagnosis(self) -> list[dict[str, Any]]:
         """What was noticed while it trained: rows of a step, its light and its signs."""
-        return list(every_row(self.path / "diagnosis.jsonl"))
+        return held_rows(self.path / "diagnosis.jsonl")
 
     @property
     def samples(self) -> list[tuple[int, Path]]:
@@ -255,8 +259,10 @@ def _step_of(scores: Scores) -> int:
 
 def _numbers(row: dict[str, Any]) -> dict[str, float]:
     """The numbers of a row; "nan" and "inf" are numbers too."""
-    told = {}
+    told: dict[str, float] = {"step": row["step"]} if row else {}
     for name, value in row.items():
+        if len(told) == COLUMNS:
+            break
         if type(value) in (int, float):
             told[name] = value
         elif value in ("nan", "inf", "-inf"):

@@ -42,6 +42,9 @@ class Job:
 
     def check(self) -> None:
         """Raise ValueError for what is no job."""
+        mappings = isinstance(self.config, dict) and isinstance(self.figures, dict)
+        if not mappings or not isinstance(self.overrides, list):
+            raise ValueError("a job has something else where a list or a mapping should be")
         texts = (self.name, self.run, self.state, self.reason, self.started, self.ended)
         lists = (self.overrides, list(self.config), list(self.figures))
         if not all(isinstance(text, str) for text in (*texts, *(t for ts in lists for t in ts))):

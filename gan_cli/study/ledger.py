@@ -59,9 +59,11 @@ class Ledger:
         What has ended stays so, unless it is now asked for with another budget: then it is pending,
         and goes on in the same directory. `fresh` makes all of them pending. Jobs that are not in
         the plan any more are left out. `figures` reads those of a run that has ended elsewhere.
-        Raises BadFile, DiskFailure, and UserMistake where another process doesn't let go.
+        A file that can't be read is moved aside: the runs tell what has become of them. Raises
+        DiskFailure, and UserMistake where another process doesn't let go.
         """
         with _disk_errors(directory), _writing(directory):
+            _set_aside(directory)
             return cls.plan(directory, command, jobs, figures, fresh)._write()
 
     @classmethod
@@ -234,6 +236,16 @@ def _claim(directory: Path, job: Job) -> Path:
     return directory / _LOCKS / job.file
 
 
+def _set_aside(directory: Path) -> None:
+    """Move a ledger that can't be read out of the way."""
+    try:
+        _parsed(directory)
+    except BadFile:
+        (directory / LEDGER).replace(directory / f"{LEDGER}.damaged")
+    except FileNotFoundError:
+        pass
+
+
 def _stored(directory: Path) -> list[Job]:
     try:
         return _parsed(directory)[1]
@@ -268,6 +280,8 @@ def _job(directory: Path, entry: Any) -> Job:
     known = {f.name for f in fields(Job)}
     job = Job(**{key: value for key, value in entry.items() if key in known})
     job.check()
+    if Path(job.run).is_absolute():  # it is told from the sweep's directory
+        raise ValueError("a job whose run is an absolute path")
     return replace(job, run=_from(directory, job.run))
 
 

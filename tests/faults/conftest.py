@@ -17,9 +17,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+
+from tests.faults.nursery import Nursery
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where commands are started as processes of their own in a moment."""
+    with Nursery.open() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from gan_cli.model.conditional_norm import ConditionalBatchNorm2d
 from gan_cli.model.packed import Packed
 from gan_cli.model.stddev import MinibatchStd
 from tests.conftest import entries
-from tests.games import composed
+from tests.games import composed, part
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (2, 13, 40), (4, 33, 17), (3, 4, 5)]
 NARROW = {"width": 8, "g_width": 8, "d_width": 8, "w_dim": 8, "widest": 16, "most": 16, "code": 8}
@@ -34,7 +34,8 @@ CLASSES = 3
 
 def model(name: str, *overrides: str) -> Any:
     """The family, with few channels unless told otherwise."""
-    made = build.parts(composed(f"model={name}", *overrides)).model
+    typed = [f"model={name}", *overrides]
+    made = build.parts(composed(*typed)).model if overrides else part("model", name)
     named = {override.partition("=")[0].removeprefix("model.") for override in overrides}
     fields = {field.name for field in dataclasses.fields(made)}
     return dataclasses.replace(made, **{k: NARROW[k] for k in NARROW.keys() & fields - named})

@@ -31,6 +31,7 @@ GAMES = (
         "pack=2 top_k=0.5",
         "penalty=r1 +anneal.to.penalty.r1.gamma=0.1 +anneal.to.optimizer.lr=1e-5",
         "penalty.r1.every=3 penalty=r1",
+        "tensorboard=true",
         "head_start.d=12",
         "n_critic=3",
         "ema.half_life=0",
@@ -58,17 +59,20 @@ GAMES = (
     ]
 )
 DCGAN = "dcgan"
-SMALL = ["steps=20", "batch_size=8", "log_every=7", "sample_every=9", "checkpoint_every=50"]
+SMALL = ["steps=20", "batch_size=8", "log_every=7", "sample_every=15", "checkpoint_every=50"]
+SMALL += ["diagnose.n=64", "evaluate_n=200", "tensorboard=false"]
 
 
 def run(tmp_path: Path, name: str, game: str, monkeypatch, stop_at: int | None = None) -> Path:
     """Train in a directory of that name; with `stop_at`, a SIGTERM arrives during that step."""
     directory = tmp_path / name
-    overrides = [*game.split(), *SMALL, f"run_dir={directory}"]
+    overrides = [*SMALL, *game.split(), f"run_dir={directory}"]
     config = composed(*overrides)
     family = config["model"]["_target_"].split(".")[-2]
     if "width" in config["model"]:
         config["model"]["width"] = 4 if family == DCGAN else 16
+    if "count" in config["dataset"]:
+        config["dataset"]["count"] = 2000
     choices = {"model": family}
     with monkeypatch.context() as patch:
         if stop_at is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 from gan_cli import build
@@ -30,6 +31,13 @@ SETTINGS = [
 
 
 def task(setting: str) -> Any:
+    name, *words = setting.split()
+    pairs = (word.removeprefix("task.").split("=") for word in words)
+    return part("task", name, **{key: yaml.safe_load(value) for key, value in pairs})
+
+
+def typed(setting: str) -> Any:
+    """As the command line makes it."""
     return build.parts(composed(*f"task={setting}".split())).task
 
 
@@ -216,9 +224,10 @@ WRONG = {
 @pytest.mark.parametrize("setting", WRONG)
 def test_impossible_values_are_refused(setting):
     with pytest.raises(build.UserMistake, match=re.escape(WRONG[setting])):
-        task(setting)
+        typed(setting)
 
 
 def test_every_task_is_tried():
     assert {setting.split()[0] for setting in TASKS} == set(entries("task"))
-    assert part("task", "label") == TASKS["label"]
+    for setting in ("label", "superres task.factor=4", "translate task.mirror=true"):
+        assert typed(setting) == TASKS[setting]

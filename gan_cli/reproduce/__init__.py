@@ -1,0 +1,1 @@
+"""A run that is trained again, and held against the first: rows, tensors, pictures; the verdict."""
