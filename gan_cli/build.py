@@ -97,7 +97,7 @@ def parts(config: Config) -> Parts:
     made: dict[str, Any] = {}
     problems: list[str] = []
     head_start = config["head_start"]
-    specs = {name: config[name] for name in _DUTIES} | {
+    specs = {name: config.get(name) for name in _DUTIES} | {
         "averaging": {"_target_": "gan_cli.player.Averaging", **config["ema"]},
         "turns": {
             "_target_": "gan_cli.method.turns.Turns",
@@ -108,7 +108,7 @@ def parts(config: Config) -> Parts:
             "top_k": config["top_k"],
         },
     }
-    lists = {group: specs.pop(group) for group in LISTS}
+    lists = {group: specs.pop(group) or {} for group in LISTS}
     specs |= {f"{group}.{n}": one for group, some in lists.items() for n, one in some.items()}
     if not specs["discriminator"]:  # D is of the model's own family
         made["discriminator"] = specs.pop("discriminator") or None

@@ -20,11 +20,14 @@ Circumstances = dict[str, Any]
 VARIABLES = (
     *("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_CBWR"),
     *("MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "OPENBLAS_CORETYPE", "OMP_NUM_THREADS"),
-    *("CUBLAS_WORKSPACE_CONFIG", "CUBLASLT_WORKSPACE_SIZE", "NVIDIA_TF32_OVERRIDE"),
-    *("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCH_CUDNN_V8_API_DISABLED"),
-    *("TORCHINDUCTOR_DETERMINISTIC", "PYTORCH_ENABLE_MPS_FALLBACK"),
 )
 """Environment variables that choose other kernels."""
+
+ON_CUDA = (
+    *("CUBLAS_WORKSPACE_CONFIG", "CUBLASLT_WORKSPACE_SIZE", "NVIDIA_TF32_OVERRIDE"),
+    *("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCH_CUDNN_V8_API_DISABLED"),
+)
+"""Those that do so on CUDA."""
 
 INERT = frozenset({"source", "OMP_NUM_THREADS"})
 """What is written down, and changes nothing by itself: a comment may have been edited, and the
@@ -55,9 +58,11 @@ def found(device: str, precision: str, ranks: int, deterministic: bool) -> Circu
         "ranks": ranks,
         "deterministic": deterministic,
     }
+    names = [*VARIABLES]
     if chosen.type == "cuda":
         told |= _cuda(chosen)
-    return told | {name: os.environ[name][:200] for name in VARIABLES if name in os.environ}
+        names += ON_CUDA
+    return told | {name: os.environ[name][:200] for name in names if name in os.environ}
 
 
 def guessed(
@@ -93,7 +98,7 @@ def changed(
     if not before:
         return {}
     left_out = set(without)
-    variables = VARIABLES if "threads" in before and "torch build" in before else ()
+    variables = (*VARIABLES, *ON_CUDA) if "torch build" in before else ()
     names = [*before, *(name for name in variables if name in now and name not in before)]
     pairs = {name: (before.get(name), now.get(name)) for name in names if name not in left_out}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -27,6 +27,7 @@ GROUPS = (
 )
 """What says how large a run is: its record may be of somebody else."""
 
+SEED = "seed"
 LARGEST, PARTS, WEIGHTS = 1 << 16, 4096, 1 << 24
 """The largest number of those, and parts and weights of networks, that are put together."""
 
@@ -34,7 +35,7 @@ LARGEST, PARTS, WEIGHTS = 1 << 16, 4096, 1 << 24
 def _small(value: Any) -> bool:
     """Whether it holds no number that could fill the memory."""
     if isinstance(value, dict):
-        return all(_small(inner) for key, inner in value.items() if key not in ("seed",))
+        return all(_small(inner) for key, inner in value.items() if key != SEED)
     if isinstance(value, list):
         return all(map(_small, value))
     return not isinstance(value, int | float) or abs(value) <= LARGEST

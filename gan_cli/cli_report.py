@@ -13,7 +13,7 @@ from gan_cli.options import Parser
 from gan_cli.report.run_page import run_page
 from gan_cli.report.sweep_page import Study, sweep_page
 from gan_cli.strict import clean
-from gan_cli.study.folder import Folder, find
+from gan_cli.study.folder import Folder, find, is_run
 from gan_cli.study.ledger import LEDGER, Ledger
 
 PAGE = "report.html"
@@ -61,10 +61,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _found(path: Path) -> tuple[list[Folder], Ledger | None]:
     """The runs there, and the ledger of a sweep, whose jobs may have none yet."""
-    if (path / "run.json").is_file() or not (path / LEDGER).is_file():
+    if is_run(path) or not is_run(path, LEDGER):
         return find([path]), None
     ledger = Ledger.read(path)
-    started = any((Path(job.run) / "run.json").is_file() for job in ledger.jobs)
+    started = any(is_run(Path(job.run)) for job in ledger.jobs)
     return (find([path]) if started else []), ledger
 
 

@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     run: Path = asked.run
     plan = Plan.make(run, asked.overrides, sources)
     begin, end = _span(run, asked)
-    out = asked.out or run.resolve().with_name(f"{run.resolve().name}.reproduced")
+    out = asked.out or _beside(run)
     _refuse_place(plan, out)
     if asked.start:
         _begun_at(plan, out, begin, argv)
@@ -129,6 +129,11 @@ def _span(run: Path, asked: argparse.Namespace) -> tuple[int, int]:
     if begin and returns(run):
         raise UserMistake("--from: the run went back on its way, so from the beginning: without it")
     return begin, end
+
+
+def _beside(run: Path) -> Path:
+    named = run if run.name not in ("", "..") else run.resolve()
+    return named.with_name(f"{named.name}.reproduced")
 
 
 def _loads(run: Path, step: int) -> bool:

@@ -59,7 +59,7 @@ def _refuse_links(directory: Path) -> None:
     inside = f"{os.path.realpath(directory)}{os.sep}"
     for path in (*directory.glob("*.jsonl"), *(directory / name for name in DIRECTORIES)):
         if path.is_symlink() and not os.path.realpath(path).startswith(inside):
-            raise BadFile(f"{clean(path)}: a link that leads out of the run: put there what it means")
+            raise BadFile(f"{clean(path)}: a link that leads out of the run; move what it means")
         if path.suffix and path.exists() and not path.is_file():
             raise BadFile(f"{clean(path)}: a device, pipe or directory, not a file")
 

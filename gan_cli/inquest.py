@@ -17,6 +17,7 @@ from torch import Tensor
 from gan_cli import dist
 from gan_cli.errors import GanError
 from gan_cli.facts import Bad
+from gan_cli.notes import REMEDY
 from gan_cli.player import Player
 from gan_cli.session import Session
 
@@ -25,6 +26,8 @@ ORDER = ("D", "loss", "", "_slopes", "grad_norm", "_buffers", "_sizes")
 
 HINTS = {"D/fake": ", what D says of samples of G; of real ones it is finite"}
 """What is known besides, where a fact is the first that is not finite."""
+
+DATA = "the data: "
 
 AGAIN = {"D": "D_A", "G": "F"}
 """Who learns in a second game, whose facts end in /back."""
@@ -45,6 +48,13 @@ def inquest(session: Session, step: int, bad: Bad, fresh: bool) -> str:
     return dist.told(told[0] if told else _first(bad, players))
 
 
+def remedy(found: str) -> str:
+    """What may help against what was found."""
+    if found.startswith(DATA):
+        return "policy=skip leaves such a batch out"
+    return REMEDY
+
+
 def _data(session: Session, step: int) -> str:
     """The first sample of the step's batches that is not finite, in words; '' where all are."""
     count = session.method.batches_per_step
@@ -53,7 +63,7 @@ def _data(session: Session, step: int) -> str:
             batch = session.feed(number)
             for what, values in (("", batch.x), (" (what is given with it)", batch.c)):
                 if words := _sample(values):
-                    return f"the data: {words} of batch {number}{what}"
+                    return f"{DATA}{words} of batch {number}{what}"
     return ""
 
 

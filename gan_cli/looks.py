@@ -16,10 +16,9 @@ from gan_cli.console import Console
 from gan_cli.errors import DiskFailure, Lost, NumericalFailure
 from gan_cli.follow import Leading
 from gan_cli.guard import overdone
-from gan_cli.inquest import inquest
+from gan_cli.inquest import inquest, remedy
 from gan_cli.keeper import Keeper
 from gan_cli.log import Log
-from gan_cli.notes import REMEDY
 from gan_cli.policy import Ruling
 from gan_cli.show import Show
 from gan_cli.watch import Watch
@@ -43,8 +42,8 @@ class Beside(Protocol):
 class Looks:
     """How a run of so many steps is looked at and kept while it trains.
 
-    `best` is None where nothing is measured, `beside` where nobody goes along. A number that is not finite is met by all ranks, as
-    NumericalFailure, whoever found it.
+    `best` is None where nothing is measured, `beside` where nobody goes along. A number that is not
+    finite is met by all ranks, as NumericalFailure, whoever found it.
     """
 
     steps: int
@@ -112,7 +111,7 @@ class Looks:
         """The failure with all that is known: what it was, what is left, and what may help."""
         last = dist.told(self.keeper.last())
         left = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
-        said = f"step {step}: {found}; {left}; {REMEDY}" if found else f"{failure}; {left}"
+        said = f"step {step}: {found}; {left}; {remedy(found)}" if found else f"{failure}; {left}"
         return NumericalFailure(said, step, failure.bad)
 
     def _worn(self, done: int) -> bool:

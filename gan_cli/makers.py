@@ -1,4 +1,4 @@
-"""What may be made of a configuration: classes of the kind that is asked for, given what they take."""
+"""What may be made of a configuration: classes of the kind that is asked for, and their values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def check(spec: dict[str, Any], maker: Any, duties: Sequence[str]) -> None:
-    """Raise TypeError for what is no class of its kind, or has something made of another package."""
+    """Raise TypeError for what is no class of its kind, or is given a part of another package."""
     target = spec["_target_"]
     known = [vars(kind) for kind in maker.__mro__] if isinstance(maker, type) else []
     named = {*chain(*known), *chain(*(one.get("__annotations__", ()) for one in known))}

@@ -65,7 +65,7 @@ def add_config_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def classes(words: Iterable[str]) -> list[str]:
-    """The words that name a class, as `loss._target_=mypackage.MyLoss`, or where to look for one."""
+    """The words that name a class, as `loss._target_=mypackage.MyLoss`, or a place of more."""
     return [word for word in words if "_target_" in word or word.startswith("hydra.searchpath=")]
 
 

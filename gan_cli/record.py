@@ -146,8 +146,8 @@ def _in_todays_words(config: dict[str, Any], choices: dict[str, str]) -> None:
     """Penalties are a list now: the one penalty of the first runs gets its name."""
     only = config.get("penalty")
     if isinstance(only, dict) and "_target_" in only:
-        name = choices.get("penalty", "none")
-        config["penalty"] = {} if name == "none" else {name: only}
+        paid = not str(only["_target_"]).endswith(".NoPenalty")
+        config["penalty"] = {choices.get("penalty", ""): only} if paid else {}
 
 
 def _fits(value: Any, shape: Any) -> bool:

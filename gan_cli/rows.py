@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 from gan_cli import disk
-
 
 _LONGEST = 1 << 20  # bytes of a row: a longer line is none
 
@@ -62,7 +62,7 @@ def rows(path: Path, step: int) -> Rows:
     file = Rows(path)
     size, later = 0, list[bytes]()
     with path.open("rb") as lines:
-        for line, gap in _good(iter(lambda: lines.readline(_LONGEST), b""), step):
+        for line, gap in _good(_lines(lines), step):
             file.count += 1
             if gap:
                 later.append(line)
@@ -77,6 +77,14 @@ def rows(path: Path, step: int) -> Rows:
     mended = Rows(path)
     mended.count, mended.mended = file.count, True
     return mended
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file, up to one that is longer than any row."""
+    while line := file.readline(_LONGEST):
+        if len(line) == _LONGEST:
+            return
+        yield line
 
 
 def _good(lines: Iterable[bytes], step: int) -> Iterator[tuple[bytes, bool]]:

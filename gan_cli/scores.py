@@ -168,7 +168,8 @@ class Scores:
 
 def _check_protocol(protocol: Protocol) -> None:
     told = [getattr(protocol, name) for name in _FIELDS]
-    if not all(type(one) is (int if name in _COUNTS else str) for name, one in zip(_FIELDS, told, strict=True)):
+    kinds = [int if name in _COUNTS else str for name in _FIELDS]
+    if not all(type(one) is kind for one, kind in zip(told, kinds, strict=True)):
         raise ValueError("its protocol is none")
     settings = protocol.settings
     if not isinstance(settings, dict) or not all(isinstance(v, dict) for v in settings.values()):

@@ -19,6 +19,8 @@ _BLOCK = 1 << 16
 _LONGEST = 1 << 20  # bytes of one row, at most
 _CROWDED = 1 << 14  # braces, brackets and commas of one row, at most: what it takes in memory
 
+_ROW = 8  # what a row takes besides
+
 MARKS = 1 << 20
 """Braces, brackets and commas of rows that are held all together, at most."""
 
@@ -94,7 +96,7 @@ def every_row(path: Path, most: int = 1 << 30, marks: int = 1 << 60) -> Iterator
         with _opened(path) as file:
             read = 0
             while read < most and marks > 0 and (line := file.readline(_LONGEST)).endswith(b"\n"):
-                read, marks = read + len(line), marks - _marks(line)
+                read, marks = read + len(line), marks - _marks(line) - _ROW
                 row = _row(line)
                 if not row:
                     return

@@ -234,12 +234,10 @@ def _train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> 
         looks.kept(0)  # somewhere to go back to
     try:
         goes_back = train(session, looks, interrupt, start)
-    except RuntimeError as error:
-        if told := refused(error):
-            raise GanError(told) from error
-        raise
     except NumericalFailure as failure:
         return looks.back(failure)
-    except (RuntimeError, ValueError) as error:  # some of PyTorch raises one for NaN
-        return looks.back(looks.cause(error))
+    except (RuntimeError, ValueError) as error:
+        if isinstance(error, RuntimeError) and (told := refused(error)):
+            raise GanError(told) from error
+        return looks.back(looks.cause(error))  # some of PyTorch raises one for NaN
     return looks.back(None) if goes_back else None

@@ -86,7 +86,8 @@ def test_a_run_of_schema_1_goes_on_as_it_went_on(name, began, steps, expected, t
 
 def test_a_run_that_paid_no_penalty_named_none_as_an_object(tmp_path):
     text = (V1 / "first" / "run.json").read_text()
-    (tmp_path / "run.json").write_text(text.replace('"penalty": "gp"', '"penalty": "none"'))
+    of_none = text.replace("penalty.gp.GradientPenalty", "penalty.none.NoPenalty")
+    (tmp_path / "run.json").write_text(of_none)
     assert Record.read(tmp_path).config["penalty"] == {}
     assert list(Record.read(V1 / "first").config["penalty"]) == ["gp"]
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,17 +11,6 @@ import pytest
 from gan_cli.signals import STOPPING, Interrupt
 
 SIGNALS = [getattr(signal, name) for name in STOPPING if hasattr(signal, name)]
-
-LOOP = """
-import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
-from gan_cli.signals import Interrupt
-with Interrupt() as interrupt:
-    print("ready", flush=True)
-    while interrupt.signum is None or "stubborn" in sys.argv:
-        time.sleep(0.01)
-print("saved", interrupt.signum, flush=True)
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -38,19 +23,6 @@ def handlers() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", LOOP, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -100,23 +72,3 @@ def test_it_does_nothing_outside_the_main_thread() -> None:
     thread.start()
     thread.join()
     assert seen == [before, None]
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_process_leaves_its_loop_in_order(number: signal.Signals) -> None:
-    process = start()
-    os.killpg(process.pid, number)
-    out, err = process.communicate(timeout=10)
-    assert (process.returncode, out, err) == (0, f"saved {number.value}\n", "")
-
-
-def test_two_ctrl_c_end_a_process_that_does_not_look() -> None:
-    process = start("stubborn")
-    os.killpg(process.pid, signal.SIGINT)
-    time.sleep(0.1)
-    assert process.poll() is None
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=10)
-    assert process.returncode == -signal.SIGINT
-    assert "saved" not in out
-    assert err.rstrip().endswith("KeyboardInterrupt")

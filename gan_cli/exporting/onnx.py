@@ -48,9 +48,8 @@ class ONNX:
             with warnings.catch_warnings():
                 # told where two inputs have the same N, which is what is meant
                 warnings.filterwarnings("ignore", "# The axis name: N will not be used")
-                warnings.filterwarnings(
-                    "ignore", ".*LeafSpec", FutureWarning
-                )  # torch 2.10 of itself
+                # what torch 2.10 says of itself
+                warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
                 made = torch.onnx.export(
                     program,
                     (),

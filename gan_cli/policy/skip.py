@@ -11,7 +11,7 @@ from gan_cli.policy import Lights, Ruling
 
 @dataclass(frozen=True)
 class Skip:
-    """An update whose gradient is not finite is not made, and all stays as it was before it.
+    """An update whose gradient or loss is not finite is not made, and all is as it was before.
 
     Weights, moments and averages don't move, and what a forward pass moves besides (the statistics
     of batch norm, the vectors of spectral norm, what a penalty remembers) is put back. Where both

@@ -32,6 +32,9 @@ _PASSED = re.compile(r"^\.|\.old-\d+$")
 MOST = 1000
 """Rows of metrics that are kept of a run, where there are as many; up to twice as many."""
 
+UNREAD = 1000
+"""Rows of evaluations that are none, after which no more are looked at."""
+
 COLUMNS = 256
 """Numbers of a row, at most, and columns."""
 
@@ -130,11 +133,14 @@ class Folder:
     def evaluations(self) -> list[tuple[int, Scores]]:
         """What was measured of it while it trained, by step."""
         found = []
+        none = 0
         for row in held_rows(self.path / "evaluations.jsonl"):
             try:
                 found.append((int(row["step"]), Scores.parse(row.get("scores"))))
             except BadFile:
-                continue
+                none += 1
+                if none > UNREAD:
+                    break
         return found
 
     @cached_property

@@ -31,6 +31,7 @@ MOST = 1 << 26
 
 _RUNNING = STATES[1]
 _LOCKS = ".locks"
+_LONGEST = 2000  # characters of a path
 _WAIT = 60.0  # seconds for another process that is writing
 
 
@@ -280,8 +281,9 @@ def _job(directory: Path, entry: Any) -> Job:
     known = {f.name for f in fields(Job)}
     job = Job(**{key: value for key, value in entry.items() if key in known})
     job.check()
-    if Path(job.run).is_absolute():  # it is told from the sweep's directory
-        raise ValueError("a job whose run is an absolute path")
+    parts = job.run.split("/")
+    if not parts[0] or len(job.run) > _LONGEST or max(map(len, parts)) > 255 or "\0" in job.run:
+        raise ValueError("a job whose run is no path from the sweep's directory")
     return replace(job, run=_from(directory, job.run))
 
 

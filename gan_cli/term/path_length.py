@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,6 @@ from gan_cli.space import Space
 from gan_cli.term import Played, check_weight
 
 
-@runtime_checkable
 class Styled(Protocol):
     """A generator in two halves: from codes to styles, and from styles to images."""
 
@@ -67,8 +66,8 @@ class PathLength:
 
     def refuses(self, G: nn.Module, D: nn.Module | None, space: Space) -> str | None:
         """A G without styles is refused."""
-        if isinstance(G, Styled):
-            return None
+        if all(callable(getattr(G, part, None)) for part in ("mapping", "synthesis")):
+            return None  # since Python 3.12 isinstance doesn't see the modules of a module
         return "it measures how an image follows its style, and this G has none: model=stylegan2"
 
 

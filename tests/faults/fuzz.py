@@ -125,9 +125,10 @@ def tried(watch: Watch, seed: int, number: int, root: Path, place: Path) -> tupl
     case, command = case_of(seed, number, root, place)
     os.chdir(place)
     run = opened.RUNNERS.get(case.verb)
-    outcome = watch.run(command if run is None else lambda: run(command), place, SECONDS)
+    outcome = watch.run(command if run is None else lambda: run(command), place)
     codes = CODES | opened.ENDS.get(case.verb, frozenset())
-    trouble = outcome.trouble(codes, SECONDS, MEGABYTES) or _too_good(case, command, outcome, root)
+    seconds = opened.SLOW.get(case.verb, SECONDS)
+    trouble = outcome.trouble(codes, seconds, MEGABYTES) or _too_good(case, command, outcome, root)
     told = (number, case.kind, case.verb, case.mutation, str(outcome.code)[:200])
     last = " | ".join(outcome.err.splitlines()[-8:])[-900:] if trouble else ""
     return Told(*told, trouble, outcome.seconds, last), outcome
@@ -275,7 +276,11 @@ def main(argv: list[str]) -> int:
         print(told, outcome.out, outcome.err, outcome.seen, place / "case", sep="\n")
         return 0
     start = time.monotonic()
-    every = list(campaign(asked.seed, asked.cases, root, asked.workers))
+    every = []
+    for told in campaign(asked.seed, asked.cases, root, asked.workers):
+        every.append(told)
+        if told.trouble or not len(every) % 1000:
+            sys.stderr.write(f"{len(every)}: {told.number} {told.trouble} {told.last}\n")
     spent = time.monotonic() - start
     show(every, asked.seed, spent)
     if asked.place is None:

@@ -40,6 +40,10 @@ CHANGED = {
 }
 """Events that change what is at a path, and which of their arguments it is."""
 
+HANG = 60.0
+"""Seconds by the clock after which nothing more is expected; what counts are those of the
+processor, as the machine may have other things to do."""
+
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -97,7 +101,7 @@ class Watch:
         sys.addaudithook(self._hear)
 
     def run(
-        self, command: list[str] | Callable[[], int], within: Path, seconds: float = 5
+        self, command: list[str] | Callable[[], int], within: Path, hang: float = HANG
     ) -> Outcome:
         """Run a command of gan's; what it does is looked at until it is done."""
         self.within, self.seen = (f"{os.path.realpath(within)}/", "/dev/null"), []
@@ -107,11 +111,11 @@ class Watch:
         try:
             with redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
                 warnings.simplefilter("always")
-                with within_time(4 * seconds):
+                with within_time(hang):
                     self._on = True
                     code = cli.main(command) if isinstance(command, list) else command()
         except Late:
-            code = f"nothing, after {4 * seconds} s, at {_place()}"
+            code = f"nothing, after {hang} s, at {_place()}"
         except BaseException as error:  # noqa: BLE001, told below
             code = f"{type(error).__name__}: {error}"
             traceback.print_exc(file=err)
@@ -140,7 +144,7 @@ class Watch:
             return
         # the entry itself is what is renamed or removed; an open file is where links lead
         name = os.fsdecode(path)
-        held = os.path.realpath(name if event == "open" else os.path.dirname(name) or ".")
+        held = os.path.realpath(name if event == "open" else Path(name).parent)
         if not f"{held}/".startswith(self.within):
             self.seen.append(f"{event} {name[:200]}")
 

@@ -15,7 +15,16 @@ from tests.faults.mutate import ESCAPES, YAML
 
 Change = Callable[[Path], None]
 
-BAIT = "/etc/passwd"
+BAIT = "bait"
+"""A directory beside that of all, with a file in it, that nothing may touch."""
+
+
+def bait(place: Path) -> Path:
+    """The file in it, made anew."""
+    (place / BAIT).mkdir(exist_ok=True)
+    made = place / BAIT / "file"
+    made.write_text('{"step": 1}\n' * 20)
+    return made
 
 
 def _row(**told: Any) -> str:
@@ -77,7 +86,7 @@ def link(name: str, target: str) -> Change:
         if place.is_dir():
             place.rename(run / f"old-{place.name}")
         place.unlink(missing_ok=True)
-        place.symlink_to(target)
+        place.symlink_to(target.replace(BAIT, str(run.parents[1] / BAIT)))
 
     return change
 
@@ -189,17 +198,17 @@ PATHS: dict[str, Change] = {
     **{f"pipe {name}": fifo(name) for name in PARTS},
     **{f"zero {name}": link(name, "/dev/zero") for name in PARTS},
     **{f"loop {name}": link(name, Path(name).name) for name in PARTS},
-    **{f"out {name}": link(name, BAIT) for name in PARTS},
-    "samples out": link("samples", "/etc"),
-    "sample out": link("samples/step-00000012.png", BAIT),
+    **{f"out {name}": link(name, f"{BAIT}/file") for name in PARTS},
+    "samples out": link("samples", BAIT),
+    "sample out": link("samples/step-00000012.png", f"{BAIT}/file"),
     "sample pipe": fifo("samples/step-00000012.png"),
     "sample zero": link("samples/step-00000012.png", "/dev/zero"),
-    "evaluations out": link("evaluations", "/etc"),
-    "checkpoints out": link("checkpoints", "/etc"),
+    "evaluations out": link("evaluations", BAIT),
+    "checkpoints out": link("checkpoints", BAIT),
     "checkpoint pipe": fifo("checkpoints/step-00000099.safetensors"),
     "lock pipe": fifo(".lock"),
-    "lock out": link(".lock", BAIT),
-    "report out": link("report.html", BAIT),
+    "lock out": link(".lock", f"{BAIT}/file"),
+    "report out": link("report.html", f"{BAIT}/file"),
 }
 """What may stand where a file of a run is expected."""
 
@@ -251,14 +260,20 @@ CONFIGURATIONS: dict[str, str] = {
     "load": "_target_: torch.load\nf: evil.pt\nweights_only: false\n",
     "hub": "_target_: torch.hub.load\nrepo_or_dir: .\nmodel: evil\nsource: local\n",
     "touch": "_target_: pathlib.Path.touch\nself: canary\n",
-    "nested": "_target_: gan_cli.loss.hinge.Hinge\nx: {_target_: builtins.open, file: canary, mode: w}\n",
-    "callback": "# @package _global_\nhydra: {callbacks: {x: {_target_: os.system, command: touch canary}}}\n",
+    "nested": "_target_: gan_cli.loss.hinge.Hinge\n"
+    "x: {_target_: builtins.open, file: canary, mode: w}\n",
+    "callback": "# @package _global_\n"
+    "hydra: {callbacks: {x: {_target_: os.system, command: touch canary}}}\n",
     "logging": "# @package _global_\nhydra: {job_logging: {version: 1, handlers: {a: "
     "{class: logging.FileHandler, filename: canary}}, root: {handlers: [a]}}}\n",
     "run dir": "# @package _global_\nhydra: {run: {dir: canary}}\n",
     "output": "# @package _global_\nhydra: {output_subdir: canary}\n",
     "environment": "# @package _global_\nhydra: {job: {env_set: {LD_PRELOAD: canary}}}\n",
-    "launcher": "# @package _global_\nhydra: {launcher: {_target_: os.system, command: touch canary}}\n",
+    "launcher": "# @package _global_\n"
+    "hydra: {launcher: {_target_: os.system, command: touch canary}}\n",
     "many": "a: [" + "1," * 200_000 + "1]\n",
 }
 """What a file under `--config-dir` might say."""
+
+FEW = ("piece 0", "system", "nested", "logging")
+"""Those of them that the suite tries."""

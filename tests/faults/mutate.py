@@ -255,9 +255,14 @@ def rows_file(data: bytes, draw: Random) -> bytes:
     return b"".join(lines)
 
 
+LAUGHS = "\n".join(
+    [f"l0: &l0 [{','.join('x' * 9)}]"]
+    + [f"l{n}: &l{n} [{','.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 9)]
+)
+"""A few hundred bytes that become a billion values."""
+
 YAML = (
-    "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n"
-    "d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e]\n",
+    f"{LAUGHS}\n",
     "x: !!python/object/apply:os.system ['touch canary']\n",
     "x: !!python/name:os.system\n",
     "x: " + "[" * 3000 + "]" * 3000 + "\n",
@@ -329,12 +334,12 @@ def _other_tensors(tensors: dict[str, Any], draw: Random) -> None:
         return
     new = draw.choice((name + "x", "G_ema/x", "D/y", name.upper(), "../" + name))
     changes = (
-        (name, lambda: one.double()),
-        (name, lambda: one.flatten()),
+        (name, one.double),
+        (name, one.flatten),
         (name, lambda: one.unsqueeze(0)),
         (name, lambda: one.new_zeros(0)),
         (name, lambda: one * draw.choice((0, 1e30, -1, float("nan")))),
-        (name, lambda: one.int()),
+        (name, one.int),
         (new, lambda: one),
     )
     where, make = changes[kind - 1]

@@ -84,7 +84,7 @@ class Child:
             if time.monotonic() > until:
                 self.kill(signal.SIGKILL)
                 raise TimeoutError(f"still running: {self.out}\n{self.err}")
-            time.sleep(0.003)
+            time.sleep(0.01)
         return code
 
     def met(self, what: Path | str = "here", seconds: float = 60.0) -> None:
@@ -93,7 +93,7 @@ class Child:
         while not path.exists():
             assert self.poll() is None, (self.code, self.out, self.err)
             assert time.monotonic() < until, (self.out, self.err)
-            time.sleep(0.002)
+            time.sleep(0.005)
 
     @property
     def out(self) -> str:

@@ -44,7 +44,7 @@ COMMANDS: dict[str, Command] = {
     "serve": lambda file: ["serve", "--ckpt", file],
     "upload": lambda file: [file],
     "init_from": lambda file: ["train", *_SMALL, f"init_from={file}", "run_dir=new"],
-    "resume": lambda file: ["train", "resume=copy", "steps=13"],
+    "resume": lambda file: ["train", "resume=run", "steps=13"],
     "judge": lambda file: [file],
     "list": lambda file: ["list", "."],
     "compare": lambda file: ["compare", "run", "other"],
@@ -65,6 +65,9 @@ COMMANDS: dict[str, Command] = {
 }
 
 HEAVY = ("doctor advice", "doctor plot", "compare curves", "check", "train --cfg")
+SLOW = dict.fromkeys((*HEAVY, "init_from", "resume", "train"), 9.0)
+"""Seconds that those take which compose a configuration, or draw with matplotlib."""
+
 LIGHT = tuple(name for name in COMMANDS if name not in HEAVY)
 """Those that take a moment."""
 
@@ -165,18 +168,24 @@ def ask(app: Any, path: str, body: bytes = b"", method: str = "GET") -> tuple[in
     """One request of an ASGI application, and its answer."""
     name, _, query = path.partition("?")
     scope = {
-        **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method},
-        **{"path": name, "raw_path": name.encode(), "query_string": query.encode()},
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "path": name,
+        "raw_path": name.encode(),
+        "query_string": query.encode(),
         "headers": [(b"host", b"localhost"), (b"content-length", str(len(body)).encode())],
-        **{"scheme": "http", "server": ("localhost", 80), "client": ("localhost", 1)},
+        "scheme": "http",
+        "server": ("localhost", 80),
+        "client": ("localhost", 1),
     }
     told: list[dict[str, Any]] = []
     sent = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> Any:
-        for message in sent:
-            return message
-        await asyncio.sleep(3600)
+        message = next(sent, None)
+        return message or await asyncio.sleep(3600)
 
     async def send(message: Any) -> None:
         told.append(message)
@@ -203,9 +212,14 @@ def _uploaded(command: list[str]) -> int:
 
 
 def _resumed(command: list[str]) -> int:
-    shutil.copytree("run", "copy")  # those of the garden are the same files on the disk
-    if Path("run/rewinds.json").stat().st_nlink > 1:  # sound: with it the run asks for its policy
-        Path("copy/rewinds.json").unlink()
+    rewinds = Path("run/rewinds.json")
+    if rewinds.is_file() and rewinds.stat().st_nlink > 1:  # sound: it would ask for its policy
+        rewinds.unlink()
+    for path in Path("run").rglob("*"):
+        if path.is_file() and path.stat().st_nlink > 1:  # the same as that of the garden
+            held = path.read_bytes()
+            path.unlink()
+            path.write_bytes(held)
     return _main(command)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from gan_cli.dataset import fetch, idx, kmnist
 
@@ -104,6 +105,9 @@ def serving(monkeypatch: pytest.MonkeyPatch, patience: float = 0.5) -> Iterator[
     sums = [(n, hashlib.md5(data, usedforsecurity=False).hexdigest()) for n, data in packed.items()]
     sha256 = {name: hashlib.sha256(data).hexdigest() for name, data in packed.items()}
     server = Server(packed)
+    # its own lock is shared with forks, and one that is killed never gives it back
+    monkeypatch.setattr(tqdm, "_lock", threading.RLock(), raising=False)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)
     monkeypatch.setattr(fetch, "PATIENCE", patience)
     monkeypatch.setattr(fetch, "PAUSES", (0.01, 0.01))
     monkeypatch.setattr(datasets.KMNIST, "mirrors", [server.url])

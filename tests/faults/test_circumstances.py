@@ -33,6 +33,7 @@ from tests.faults.lives import EVENTFUL, LOST, PLAIN, alike, train
 from tests.faults.mounts import on_its_own_disks, tmpfs
 from tests.games import composed
 
+pytestmark = pytest.mark.timeout(1800)  # of a whole campaign, on a busy machine
 Times = Callable[[int, int], int]
 Tally = Callable[[int, int, str], None]
 WATCHED = (
@@ -40,6 +41,23 @@ WATCHED = (
     *("diagnose.n=16", "policy=warn", "metric=frechet", "extractor=raw", "evaluate_every=4"),
     *("evaluate_n=40", "tensorboard=true"),
 )
+
+
+def stopped(run: Path, step: int, said: Path, *overrides: str) -> None:
+    """Train in that directory, and die at the beginning of a step, counted from 0."""
+
+    def dies() -> None:
+        pace = training._pace
+
+        def paced(session: Any, now: int) -> dict[str, float]:
+            if now == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return pace(session, now)
+
+        training._pace = paced
+        train(run, *overrides)
+
+    assert done(dies, said) == -signal.SIGKILL, said.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +69,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train(where / "watched", *WATCHED)
     said = where / "said"
     assert done(lambda: train(where / "eventful", *EVENTFUL), said) == LOST
-    cut = where / "cut"
-
-    def dies() -> None:  # at the first look after the checkpoint of step 8
-        pace = training._pace
-
-        def paced(session: Any, step: int) -> dict[str, float]:
-            if step == 10:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return pace(session, step)
-
-        training._pace = paced
-        train(cut, *WATCHED)
-
-    assert done(dies, said) == -signal.SIGKILL
+    stopped(where / "cut", 10, said, *WATCHED)
     back = where / "back"
 
     def returned() -> None:  # killed when it has gone back and is on its way again
@@ -187,7 +192,7 @@ def torn(data: bytes, kind: int, chance: random.Random) -> bytes | None:
     A bit may rot, too.
     """
     cut = chance.randrange(len(data))
-    page = cut - cut % 512
+    page = (cut - cut % 512) // 2  # with something behind it
     damaged = bytearray(data)
     damaged[cut] ^= 1 << chance.randrange(8)
     kinds = [
@@ -217,7 +222,6 @@ def others(wrong: list[str], *allowed: str) -> list[str]:
 @pytest.mark.fault(
     "C4", "a torn file beside the checkpoints", "what a power failure leaves of it, and rotten bits"
 )
-@pytest.mark.timeout(600)
 def test_a_torn_file_that_can_be_made_again_costs_nothing(
     name: str, lives: Path, tmp_path: Path, times: Times, tally: Tally
 ) -> None:
@@ -237,7 +241,6 @@ def test_a_torn_file_that_can_be_made_again_costs_nothing(
 
 @pytest.mark.parametrize("name", sorted(ROWS))
 @pytest.mark.fault("C4", "torn rows", "what a power failure leaves of a file of rows, rotten bits")
-@pytest.mark.timeout(600)
 def test_torn_rows_cost_those_rows_alone(
     name: str, lives: Path, tmp_path: Path, times: Times, tally: Tally
 ) -> None:
@@ -257,7 +260,10 @@ def test_torn_rows_cost_those_rows_alone(
         steps = [json.loads(line)["step"] for line in rows]
         told = f"{12 - len(rows)} of the rows up to step 8 are lost" in said.read_text()
         silent = name != "metrics.jsonl" or len(rows) == 12
-        same = others(alike(lives / "watched", run), "clock", name, "diagnosis", "best", "status")
+        lights = ["metrics"] if name == "diagnosis.jsonl" else []  # which are told in every row
+        same = others(
+            alike(lives / "watched", run), "clock", name, "diagnosis", "best", "status", *lights
+        )
         kept = set(readable) <= set(rows) and (name == "diagnosis.jsonl" or set(late) <= set(rows))
         survived += kept and steps == sorted(set(steps)) and (told or silent) and not same
         assert survived == number + 1, (number, name, same, said.read_text())
@@ -265,7 +271,6 @@ def test_torn_rows_cost_those_rows_alone(
 
 
 @pytest.mark.fault("C4", "a torn run.json", "what a power failure leaves of it; the same command")
-@pytest.mark.timeout(600)
 def test_a_torn_record_costs_no_run(
     lives: Path, tmp_path: Path, times: Times, tally: Tally
 ) -> None:
@@ -294,7 +299,6 @@ def test_a_torn_record_costs_no_run(
 
 
 @pytest.mark.fault("C4", "a torn rewinds.json", "what a power failure leaves of it")
-@pytest.mark.timeout(600)
 def test_what_was_gone_back_to_is_in_the_checkpoints_too(
     lives: Path, tmp_path: Path, times: Times, tally: Tally
 ) -> None:
@@ -319,22 +323,24 @@ def test_a_torn_best_is_told(lives: Path, tmp_path: Path, tally: Tally) -> None:
     code, told = done(lambda: train(run, *WATCHED), said), said.read_text()
     wrong = others(alike(lives / "watched", run), "best", "status")
     told = " ".join(told.split())
-    tally(1, code == 0 and wrong == [] and "what is best counts anew" in told, "best … counts anew")
+    good = code == 0 and wrong == [] and "what is best counts anew" in told
+    tally(1, int(good), "best … counts anew")
 
 
 @pytest.mark.fault("C4", "the row of the best is lost", "its line is cut out; the same command")
 def test_the_best_counts_even_if_its_row_is_lost(lives: Path, tmp_path: Path, tally: Tally) -> None:
     run, said = tmp_path / "run", tmp_path / "said"
     shutil.copytree(lives / "cut", run)
-    best = container.read(run / "best.safetensors").meta
+    found = container.read(run / "best.safetensors")
+    assert found.meta["step"] == 8
+    told = {"step": 4, "best": {"figure": "frechet", "value": 40.0}}  # better than all there are
+    sha256 = container.write(run / "best.safetensors", found.tensors, found.meta | told)
     lines = (run / "evaluations.jsonl").read_text().splitlines(keepends=True)
-    kept = [line for line in lines if json.loads(line)["step"] != best["step"]]
-    assert len(kept) == len(lines) - 1 > 0
+    kept = [line for line in lines if json.loads(line)["step"] != 4]
     (run / "evaluations.jsonl").write_text("".join(kept))
     assert done(lambda: train(run, *WATCHED), said) == 0
-    now = container.read(run / "best.safetensors").meta["best"]
-    better = now["value"] <= best["best"]["value"]
-    tally(1, better, "nothing: best.safetensors is never replaced by something worse")
+    same = container.read(run / "best.safetensors").sha256 == sha256
+    tally(1, int(same), "nothing: what is best is never replaced by something worse")
 
 
 # ── what is there, and what is not ──────────────────────────────────────────────────────────────
@@ -356,7 +362,8 @@ def test_a_run_without_a_whole_checkpoint_is_not_begun_again_in_silence(
     named = all(str(path) in told for path in paths) and "fresh=true" in told
     untouched = all(path.read_bytes() == data for path, data in before.items())
     assert "Traceback" not in told
-    tally(1, code == 4 and named and untouched, "no checkpoint loads: FILE: …; FILE: …; exit 4")
+    good = code == 4 and named and untouched
+    tally(1, int(good), "no checkpoint loads: FILE: …; FILE: …; exit 4")
 
 
 @pytest.mark.fault(
@@ -397,7 +404,7 @@ def test_a_directory_in_a_checkpoints_place_is_told(
     (run / "checkpoints" / "step-00000012.safetensors").rmdir()
     again = done(lambda: train(run, *WATCHED), said)
     good = code == 6 and clear and again == 0 and alike(lives / "watched", run) == []
-    tally(1, good, "can't write FILE: Is a directory; exit 6")
+    tally(1, int(good), "can't write FILE: Is a directory; exit 6")
 
 
 # ── two at once ─────────────────────────────────────────────────────────────────────────────────
@@ -407,7 +414,7 @@ def test_a_directory_in_a_checkpoints_place_is_told(
 def test_a_run_is_trained_by_one_process_at_a_time(
     lives: Path, tmp_path: Path, times: Times, tally: Tally
 ) -> None:
-    tried, survived = times(3, 20), 0
+    tried, survived, met = times(3, 20), 0, 0
     train(tmp_path / "straight", *PLAIN, "steps=4")
     for number in range(tried):
         run = tmp_path / f"run{number}"
@@ -424,16 +431,21 @@ def test_a_run_is_trained_by_one_process_at_a_time(
 
         said = [tmp_path / "first", tmp_path / "second"]
         first = start(trains, said[0])
-        while number % 2 and not (run / "metrics.jsonl").exists():
-            time.sleep(0.002)
+        waiting = range(5000) if number % 2 else ()
+        for _ in waiting:
+            if (run / "metrics.jsonl").exists():
+                break
+            time.sleep(0.01)
         second = start(trains, said[1])
         ends = {first: wait(first), second: wait(second)}
         loser = second if ends[second] == 2 else first
         winner, told = first + second - loser, said[loser == second].read_text()
         refused = ends[loser] == 2 and f"{run} is in use by process {winner} on " in told
         late = ends[loser] == 0 and "is done" in " ".join(s.read_text() for s in said)
-        good = ends[winner] == 0 and (refused or (late and number % 2 == 0))
+        good = ends[winner] == 0 and (refused or late)
+        met += refused
         survived += good and alike(tmp_path / "straight", run) == []
+    assert met > tried / 2  # the others were so slow that one was done before the other began
     tally(tried, survived, "RUN is in use by process PID on HOST; exit 2; the other goes on")
 
 
@@ -461,7 +473,7 @@ def test_a_clock_that_jumps_changes_nothing(lives: Path, tmp_path: Path, tally: 
     code = done(backwards, said)
     steps = [event.step for event in _board(run).Scalars("loss/d")]
     good = code == 0 and alike(lives / "watched", run) == [] and steps == [2, 4, 6, 8, 10, 12]
-    tally(1, good, "nothing: the newest checkpoint is that of the highest step")
+    tally(1, int(good), "nothing: the newest checkpoint is that of the highest step")
 
 
 # ── a finished run, and logs ────────────────────────────────────────────────────────────────────
@@ -555,7 +567,7 @@ def test_rows_wait_until_they_can_be_written(name: str, tmp_path: Path, tally: T
     train(tmp_path / "straight", *asked)
     told = f"{name}: No space left on device" in " ".join(said.read_text().split())
     good = told and alike(tmp_path / "straight", run) == []
-    tally(1, good, "FILE: No space left on device; rows wait, training goes on")
+    tally(1, int(good), "FILE: No space left on device; rows wait, training goes on")
 
 
 class _Flaky:

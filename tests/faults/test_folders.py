@@ -207,6 +207,7 @@ def _pairs(path: Path) -> Pairs:
 
 
 @forks
+@pytest.mark.timeout(600)
 @pytest.mark.fault("D9", "a file changes while training", "gone, replaced, rubbish, a pipe")
 def test_what_changes_while_training_is_named_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times, tally

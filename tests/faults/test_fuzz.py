@@ -65,11 +65,11 @@ def test_the_fuzzer_sees_what_it_looks_for(tmp_path: Path) -> None:
             return 0
 
         def run() -> int:
-            exec(compile("canary = 1", str(tmp_path / "x.py"), "exec"))  # noqa: S102
+            exec(compile("canary = 1", str(tmp_path / "x.py"), "exec"))
             return 0
 
         harms = (touch, look_up, fill, wait, talk, run)
-        found = [watch.run(harm, tmp_path, 0.2) for harm in harms]
+        found = [watch.run(harm, tmp_path, 1) for harm in harms]
         found.append(watch.run(["sample", "--ckpt", "nothing"], tmp_path))
         return [one.trouble(fuzz.CODES, 5, 300) for one in found]
 

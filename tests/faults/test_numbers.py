@@ -275,7 +275,7 @@ def test_a_number_of_one_rank_ends_all_alike(tmp_path, tally: Tally):
     words = (*SMALL, *EVERY, "hardware.device=cpu", *own)
     commands = [
         Command((*words, "run_dir=ends")),
-        Command((*words, "run_dir=skips", "policy=skip", "+dataset.value=nan")),
+        Command((*words, "run_dir=skips", "policy=skip")),
         Command((*words, "run_dir=goes-back", "policy=rewind", "policy.times=1")),
     ]
     ends, skips, back = commanded(commands, tmp_path)

@@ -28,7 +28,7 @@ GAMES = [
     "penalty=[gp,bcr]",
     "constraint=spectral augment=ada loss=hinge",
     "constraint=clip model.g_norm=batch loss=wgan",
-    "term=path_length penalty=none model=stylegan2 loss=nonsaturating",
+    "term=path_length term.path_length.every=1 penalty=none model=stylegan2 loss=nonsaturating",
     "auxiliary=acgan task=label penalty=none",
     "n_critic=2 n_generator=2 accumulate=2",
 ]
