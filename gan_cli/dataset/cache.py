@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ from gan_cli.strict import clean
 TORN = (
     *(OSError, ValueError, LookupError, EOFError, TypeError, zipfile.BadZipFile, zlib.error),
     *(RuntimeError, MemoryError, OverflowError, struct.error),  # of what flipped bits ask for
+    *(SyntaxError, tokenize.TokenError),  # of NumPy, which reads the head of an array as Python
 )
 """What reading an .npz file raises that is not whole."""
 

@@ -207,9 +207,9 @@ def test_no_module_beside_a_run_is_imported(times: Times, tally: Tally) -> None:
     malice.modules(place)
     malice.modules(place / "run")
     commands = [
-        ["train", *opened._SMALL, "run_dir=new"],
         ["evaluate", "--ckpt", "run", "--metrics", "frechet", "-n", "20", "--extractor", "raw"],
-        *[["list", "."], ["report", "run"], ["doctor", "run"]] * times(0, 1),
+        *[["train", *opened._SMALL, "run_dir=new"], ["report", "run"], ["doctor", "run"]]
+        * times(0, 1),
     ]
     program = (
         "import json, sys; from gan_cli.cli import main; sys.path.remove(''); "

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ Meeting = tuple[str, list[str], Path]
 SECONDS, MEGABYTES = 2.0, 200.0
 CODES = frozenset({0, 1, 2, 4, 5, 6})
 
-ON_FILES = ("sample", "export", "serve", "evaluate", "invert", "init_from")
+ON_FILES = ("sample", "export", "serve", "invert", "evaluate", "init_from")
 """The verbs that open a file of a generator."""
 
 ON_RUNS = (
@@ -35,6 +35,13 @@ ON_RUNS = (
     *("sample run", "export run", "evaluate run", "resume", "doctor advice"),
 )
 """The verbs that open a run directory."""
+
+COMPOSING = ("evaluate", "init_from", "evaluate run", "resume", "doctor advice")
+OFTEN = 20
+"""Verbs that compose a configuration, which takes a while, and how often one is tried then."""
+
+RESUMED = ("out metrics.jsonl", "pipe metrics.jsonl", "checkpoints out", "lock out")
+"""What must not be written to where a run goes on."""
 
 PICKLES = {name: one for name, one in hostile.FILES.items() if one[1] == hostile._PICKLE}
 OTHERS = {name: one for name, one in hostile.FILES.items() if name not in PICKLES}
@@ -76,6 +83,16 @@ def met(
     return int(tried)
 
 
+def in_turn(number: int, names: Sequence[str], count: int) -> Sequence[str]:
+    """So many of the verbs for the thing of that number; of the slow ones, one now and then."""
+    if count >= len(names):
+        return names
+    quick = [name for name in names if name not in COMPOSING]
+    slow = [name for name in names if name in COMPOSING]
+    found = [quick[(number + offset) % len(quick)] for offset in range(count)]
+    return found if number % OFTEN else [*found, slow[number // OFTEN % len(slow)]]
+
+
 def on_files(
     files: Mapping[str, tuple[Callable[[], bytes], str]], verbs: int
 ) -> Callable[..., Iterator[Meeting]]:
@@ -84,8 +101,7 @@ def on_files(
     def meetings(here: Path) -> Iterator[Meeting]:
         for number, (name, (make, _)) in enumerate(files.items()):
             (here / "evil.safetensors").write_bytes(make())
-            for offset in range(verbs):
-                verb = ON_FILES[(number + offset) % len(ON_FILES)]
+            for verb in in_turn(number, ON_FILES, verbs):
                 yield f"{verb}: {name}", opened.COMMANDS[verb]("evil.safetensors"), here
 
     return meetings
@@ -121,24 +137,23 @@ def test_a_place_without_a_file_is_told(place: Path, times: Times, tally: Tally)
     def meetings(here: Path) -> Iterator[Meeting]:
         for number, (name, (make, _)) in enumerate(hostile.PLACES.items()):
             where = str(make(here / f"evil-{name}"))
-            for offset in range(verbs):
-                verb = ON_FILES[(number + offset) % len(ON_FILES)]
+            for verb in in_turn(number, ON_FILES, verbs):
                 yield f"{verb}: {name}", opened.COMMANDS[verb](where), here
 
     tried = met(place, meetings, REFUSED)
     tally(tried, tried, "exit code 4, and what stands there instead")
 
 
-def on_runs(changes: Mapping[str, malice.Change], verbs: int) -> Callable[..., Iterator[Meeting]]:
+def on_runs(
+    changes: Mapping[str, malice.Change], verbs: int, names: Sequence[str] = ON_RUNS
+) -> Callable[..., Iterator[Meeting]]:
     """Each run, met by so many of the verbs in turn."""
 
     def meetings(here: Path) -> Iterator[Meeting]:
         for number, (name, change) in enumerate(changes.items()):
-            for offset in range(verbs):
-                verb = ON_RUNS[(number + offset) % len(ON_RUNS)]
+            for verb in in_turn(number, names, verbs):
                 shutil.rmtree("run")
-                for left in ("out",):
-                    shutil.rmtree(left, ignore_errors=True)
+                shutil.rmtree("out", ignore_errors=True)
                 shutil.copytree("../garden/run", "run", copy_function=os.link)
                 change(here / "run")
                 yield f"{verb}: {name}", opened.COMMANDS[verb]("run"), here
@@ -158,7 +173,9 @@ def test_a_run_of_a_stranger_is_only_text(place: Path, times: Times, tally: Tall
 def test_links_and_pipes_of_a_run_lead_nowhere(place: Path, times: Times, tally: Tally) -> None:
     bait = malice.bait(place)
     before = bait.read_bytes()
+    resumed = {name: malice.PATHS[name] for name in RESUMED}
     tried = met(place, on_runs(malice.PATHS, times(1, len(ON_RUNS))))
+    tried += met(place, on_runs(resumed, 1, ("resume",)), frozenset({4, 6}))
     assert bait.read_bytes() == before
     assert [path.name for path in bait.parent.iterdir()] == ["file"]
     tally(tried, tried, "it is passed over or told; nothing outside of the run is written")
