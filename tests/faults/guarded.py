@@ -130,7 +130,7 @@ class Watch:
             return
         if event == "open":
             if isinstance(arguments[2], int) and arguments[2] & WRITES:
-                self._changes(event, arguments[0])
+                self._changes(event, arguments[0], bool(arguments[2] & os.O_NOFOLLOW))
         elif event in CHANGED:
             for at in CHANGED[event]:
                 self._changes(event, arguments[at])
@@ -139,12 +139,12 @@ class Watch:
         elif event in ("exec", "compile", "import"):
             self._runs(event, arguments)
 
-    def _changes(self, event: str, path: object) -> None:
+    def _changes(self, event: str, path: object, itself: bool = True) -> None:
         if not isinstance(path, str | bytes | os.PathLike):
             return
         # the entry itself is what is renamed or removed; an open file is where links lead
         name = os.fsdecode(path)
-        held = os.path.realpath(name if event == "open" else Path(name).parent)
+        held = os.path.realpath(Path(name).parent if itself else name)
         if not f"{held}/".startswith(self.within):
             self.seen.append(f"{event} {name[:200]}")
 

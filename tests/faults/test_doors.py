@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gan_cli import cli
+from tests import hostile
 from tests.faults import fuzz, malice, opened
 from tests.faults.guarded import Watch, apart
 from tests.faults.mutate import ESCAPES
@@ -197,7 +198,7 @@ def test_the_doors_of_hydra_are_shut(tally: Tally) -> None:
     tally(int(tried), int(tried), "exit code 2, and what to type instead")
 
 
-@pytest.mark.fault("H5", "Python files beside a run", "modules, plug-ins and .env in the directory")
+@pytest.mark.fault("H5", "Python files beside a run", "modules and .env, without asserts (-O)")
 def test_no_module_beside_a_run_is_imported(times: Times, tally: Tally) -> None:
     """A new process, as a user starts it: nothing has been imported yet."""
     import subprocess
@@ -206,17 +207,22 @@ def test_no_module_beside_a_run_is_imported(times: Times, tally: Tally) -> None:
     shutil.copytree(fuzz.shared(), place)
     malice.modules(place)
     malice.modules(place / "run")
+    (place / "evil").mkdir()
+    evil = {**hostile.FILES, **hostile.REQUESTS}
+    for name, (make, _) in evil.items():
+        (place / "evil" / f"{name}.safetensors").write_bytes(make())
     commands = [
         ["evaluate", "--ckpt", "run", "--metrics", "frechet", "-n", "20", "--extractor", "raw"],
         *[["train", *opened._SMALL, "run_dir=new"], ["report", "run"], ["doctor", "run"]]
         * times(0, 1),
     ]
+    commands += [["sample", "--ckpt", f"evil/{n}.safetensors", "--out", "x.png"] for n in evil]
     program = (
         "import json, sys; from gan_cli.cli import main; sys.path.remove(''); "
         "print([main(command) for command in json.loads(sys.argv[1])])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, json.dumps(commands)],
+        [sys.executable, "-O", "-c", program, json.dumps(commands)],
         cwd=place,
         env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
         capture_output=True,
@@ -224,6 +230,9 @@ def test_no_module_beside_a_run_is_imported(times: Times, tally: Tally) -> None:
         check=False,
     )
     assert done.stdout.endswith("]\n"), done.stderr
-    assert not (place / "canary").exists()
-    assert {*json.loads(done.stdout.splitlines()[-1])} <= {0, 1}, done.stderr
+    assert not list(place.rglob("canary"))[2:], "two of that name are there from the start"
+    codes = json.loads(done.stdout.splitlines()[-1])
+    assert {*codes[: -len(evil)]} <= {0, 1}, done.stderr
+    assert {*codes[-len(evil) :]} == {4}, done.stderr
+    assert not (place / "x.png").exists()
     tally(len(commands), len(commands), "nothing: they are not looked at")

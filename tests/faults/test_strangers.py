@@ -89,7 +89,7 @@ def in_turn(number: int, names: Sequence[str], count: int) -> Sequence[str]:
         return names
     quick = [name for name in names if name not in COMPOSING]
     slow = [name for name in names if name in COMPOSING]
-    found = [quick[(number + offset) % len(quick)] for offset in range(count)]
+    found = [quick[0], *(quick[1:][(number + at) % len(quick[1:])] for at in range(count))]
     return found if number % OFTEN else [*found, slow[number // OFTEN % len(slow)]]
 
 
