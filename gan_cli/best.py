@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -49,6 +50,7 @@ class Best:
         self.figure, self.patience, self.seed, self.averaged = figure, patience, seed, averaged
         self.named = named  # whether it is the user's choice
         self.found: list[tuple[int, float | None]] = []  # the figure at each step, or none
+        self.newest = 0  # the step of the last row that was there when the run went on
         self.watcher: Watcher | None = None
         self.ended = ""  # why the watcher ends the run
 
@@ -115,6 +117,7 @@ class Best:
         others = 0
         for line in lines:
             found = json.loads(line)
+            self.newest = found["step"]
             try:
                 told = Scores.parse(found["scores"])
             except (BadFile, KeyError):
@@ -140,13 +143,23 @@ class Best:
             )
 
     def __call__(
-        self, step: int, log: Log, console: Console, keep: Callable[[str, float], None]
+        self,
+        step: int,
+        log: Log,
+        console: Console,
+        keep: Callable[[str, float], None],
+        meanwhile: AbstractContextManager[object],
     ) -> None:
-        """Measure at this step; `keep` is called when it is the best so far."""
+        """Measure at this step; `keep` is called when it is the best so far.
+
+        What may take long happens in `meanwhile`, and leaves nothing behind when that ends it. The
+        row is written last: where it is not there, none of this has happened.
+        """
         self.sampler.origin = Origin(step=step, averaged=self.averaged)
-        scores = self.examiner.examine(self.sampler, self.seed)
+        with meanwhile:
+            scores = self.examiner.examine(self.sampler, self.seed)
+        self.found = [one for one in self.found if one[0] < step]
         log.scalars(step, {f"metric/{name}": one.value for name, one in scores.figures.items()})
-        self._keep(step, scores)
         self._settle(scores)
         missing = {self.figure: "it is not told"} if self.figure not in scores.figures else {}
         for name, reason in (missing | scores.refused).items():
@@ -160,6 +173,7 @@ class Best:
             keep(self.figure, value.value)
         if self.watcher is not None:
             self.ended = self.watcher(step, scores)
+        self._keep(step, scores)
 
     @property
     def best(self) -> tuple[int, float] | None:

@@ -200,12 +200,18 @@ def _made(path: str, parts: Parts, real: Source) -> Source:
     """The images of a directory, as they are; UserMistake where they are of another size."""
     if len(real.shape) != 3:
         raise UserMistake("a directory of images is measured against images")
-    own = parts.dataset
-    size = own.size if isinstance(own, Folder) else None
+    own = parts.dataset if isinstance(parts.dataset, Folder) else Folder(size=None)
     made: Source = (
         archive.read(Path(path))
         if path.lower().endswith(".npz")
-        else Folder(path, size, channels=real.shape[0], min_size=1, cache=None).load()
+        else Folder(
+            path,
+            own.size,
+            channels=real.shape[0],
+            min_size=1,
+            on_bad_image=own.on_bad_image,
+            cache=None,
+        ).load()
     )
     if made.shape[1:] == real.shape[1:] and made.shape != real.shape:
         raise UserMistake(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ DEPTH = 50
 PARTS = 20_000
 """Values of one file, at most, with those that it only points to."""
 
+_TOO_DEEP = f"nested more than {DEPTH} deep"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RUN = ("callbacks", "job_logging", "hydra_logging", "run", "sweep", "output_subdir")
 _ENVIRONMENT = ("job.env_set", "job.env_copy", "job.chdir")
@@ -47,8 +49,6 @@ def look(directory: Path) -> None:
         except (OSError, ValueError, RecursionError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise BadFile(f"{clean(path)}: {clean(reason)}") from error
-        except yaml.YAMLError:
-            continue  # whoever reads it says what is wrong, and where
 
 
 def refuse_code(found: DictConfig, own: DictConfig, typed: Iterable[str]) -> None:
@@ -102,6 +102,15 @@ def _text(path: Path) -> bytes:
 def _check(data: bytes) -> None:
     """Raise ValueError for YAML that is deep, or becomes far more than it is: a short file can
     point to its own parts over and over (billion laughs)."""
+    try:
+        _count(data)
+    except yaml.YAMLError:  # whoever reads it says what is wrong, and where
+        depths = accumulate((sign in b"[{") - (sign in b"]}") for sign in data)
+        if max(depths, default=0) > DEPTH:
+            raise ValueError(_TOO_DEEP) from None
+
+
+def _count(data: bytes) -> None:
     sizes: dict[str, int] = {}
     open_: list[tuple[str | None, int]] = [(None, 0)]
     for event in yaml.parse(data, Loader=_LOADER):
@@ -109,7 +118,7 @@ def _check(data: bytes) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, 1))
             if len(open_) > DEPTH:
-                raise ValueError(f"nested more than {DEPTH} deep")
+                raise ValueError(_TOO_DEEP)
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, size = open_.pop()
             sizes |= {anchor: size} if anchor else {}

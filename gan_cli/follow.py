@@ -7,6 +7,7 @@ the same messages between the ranks.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 
 from torch import Tensor
 
@@ -170,7 +171,12 @@ class Helping(Best):
         self.ended, self.patience = "", None
 
     def __call__(
-        self, step: int, log: Log, console: Console, keep: Callable[[str, float], None]
+        self,
+        step: int,
+        log: Log,
+        console: Console,
+        keep: Callable[[str, float], None],
+        meanwhile: AbstractContextManager[object],
     ) -> None:
         """Make samples until rank 0 has all it wants."""
         nothing: tuple[int, int, int, Tensor | None] | None = None

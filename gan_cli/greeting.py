@@ -13,7 +13,9 @@ from gan_cli.run import Run
 from gan_cli.session import Session
 
 
-def greet(console: Console, run: Run, session: Session, start: int, tired: str) -> None:
+def greet(
+    console: Console, run: Run, session: Session, start: int, tired: str, owed: bool = False
+) -> None:
     """Say what is about to happen: where, on what data, with what, and how to stop it."""
     for note in session.source.notes:
         console.warn(note)
@@ -23,7 +25,7 @@ def greet(console: Console, run: Run, session: Session, start: int, tired: str) 
             "patience=null; to start over: with fresh=true"
         )
         return
-    if start >= session.steps:
+    if start >= session.steps and not owed:
         console.say(
             f"{run.dir} is done: {start} of {session.steps} steps. To go on: "
             f"gan train resume={shlex.quote(str(run.dir))} steps={2 * start}; "

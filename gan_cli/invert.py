@@ -144,12 +144,12 @@ def _called(given: list[Path]) -> str:
 
 def _paths(given: list[Path]) -> tuple[list[Path], list[str]]:
     """The images, and their names; a directory stands for all that are in it."""
-    from gan_cli.dataset.listing import KINDS, Listing
+    from gan_cli.dataset.listing import KINDS, Listing, is_directory
 
     paths: list[Path] = []
     names: list[str] = []
     for path in given:
-        if _is_directory(path):
+        if is_directory(path):
             try:
                 listing = Listing.scan(path)
             except UserMistake as error:
@@ -161,13 +161,6 @@ def _paths(given: list[Path]) -> tuple[list[Path], list[str]]:
     if len(paths) > MOST:
         raise UserMistake(f"{len(paths)} images; at most {MOST} at once")
     return paths, names
-
-
-def _is_directory(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name that is too long, say: reading it will tell
-        return False
 
 
 def _figures(

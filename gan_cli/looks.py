@@ -6,12 +6,14 @@ On several ranks all of them come by here at the same steps, and go on with what
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar, cast
 
 from gan_cli import dist
 from gan_cli.best import Best
+from gan_cli.build import Config
 from gan_cli.console import Console
 from gan_cli.errors import DiskFailure, Lost, NumericalFailure
 from gan_cli.follow import Leading
@@ -21,6 +23,7 @@ from gan_cli.keeper import Keeper
 from gan_cli.log import Log
 from gan_cli.policy import Ruling
 from gan_cli.show import Show
+from gan_cli.signals import Abandoned, Interrupt
 from gan_cli.watch import Watch
 
 T = TypeVar("T")
@@ -42,8 +45,9 @@ class Beside(Protocol):
 class Looks:
     """How a run of so many steps is looked at and kept while it trains.
 
-    `best` is None where nothing is measured, `beside` where nobody goes along. A number that is not
-    finite is met by all ranks, as NumericalFailure, whoever found it.
+    `best` is None where nothing is measured, `beside` where nobody goes along. `owed`: the step at
+    which the run goes on was not measured when it was due. A number that is not finite is met by
+    all ranks, as NumericalFailure, whoever found it.
     """
 
     steps: int
@@ -54,6 +58,7 @@ class Looks:
     watch: Watch
     console: Console
     beside: Beside | None = None
+    owed: bool = False
 
     def ruling(self, done: int) -> Ruling:
         """What is to be done after this step, if all is not well; GO_ON where nobody looks."""
@@ -64,18 +69,28 @@ class Looks:
         self.log.flush()
         return agreed(partial(self.watch, done, self.log, self.console))
 
-    def measured(self, done: int) -> str:
-        """Measure the generator where that is due; why the run should end, or ''."""
-        every = self.keeper.config["evaluate_every"]
-        if self.best is None or not (done == self.steps or done % every == 0):
+    def due(self, done: int) -> bool:
+        """Whether the generator is measured at this step."""
+        return self.best is not None and measured_at(done, self.steps, self.keeper.config)
+
+    def measured(self, done: int, interrupt: Interrupt) -> str:
+        """Measure the generator where that is due; why the run should end, or ''.
+
+        On one rank a request to stop ends the measurement, as if it had not begun.
+        """
+        if self.best is None or not self.due(done):
             return self.beside(done) if self.beside else ""
         self.log.flush()
-        tired = agreed(partial(self._measured, self.best, done))
+        tired = agreed(partial(self._measured, self.best, done, interrupt))
         return tired or (self.beside(done) if self.beside else "")
 
-    def _measured(self, best: Best, done: int) -> str:
+    def _measured(self, best: Best, done: int, interrupt: Interrupt) -> str:
+        meanwhile = interrupt.abandoning() if dist.size() == 1 else nullcontext()
         try:
-            best(done, self.log, self.console, self.keeper.best(done))
+            best(done, self.log, self.console, self.keeper.best(done), meanwhile)
+        except Abandoned:
+            self.console.say(f"step {done}: not measured, which is made up when the run goes on")
+            return ""
         finally:
             if isinstance(best.sampler, Leading):
                 best.sampler.release()
@@ -84,6 +99,20 @@ class Looks:
     def shown(self, done: int, last: bool) -> None:
         """Show samples; at the last step of a session, what it came to."""
         agreed(partial(self.show, done, last))
+
+    def saved(self, done: int, last: bool) -> None:
+        """Show samples where that is due, and write a checkpoint.
+
+        Raises NumericalFailure before anything is kept when a number ran away.
+        """
+        self.log.flush()
+        if last or self.pictured(done):
+            self.shown(done, last)
+        self.kept(done)
+
+    def pictured(self, done: int) -> bool:
+        """Whether samples are shown at this step."""
+        return done % int(self.keeper.config["sample_every"]) == 0
 
     def kept(self, done: int) -> None:
         """Write a checkpoint, and what may be gone back to stays."""
@@ -149,6 +178,11 @@ class Looks:
             if dist.told(self.watch.failed(at, self.console)) is not Ruling.GO_BACK:
                 raise self._told(at, found, failure) from failure
         return dist.told(self.watch.go_back(at, reason, self.console))
+
+
+def measured_at(step: int, steps: int, config: Config) -> bool:
+    """Whether a run of so many steps is measured at this one, where it is measured at all."""
+    return step == steps or (step % int(config["evaluate_every"]) == 0 and 0 < step < steps)
 
 
 def verdict(watch: Watch, best: Best | None) -> tuple[str, str]:

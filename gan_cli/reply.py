@@ -17,8 +17,8 @@ from torch import Tensor
 from gan_cli import answers, randomness
 from gan_cli.batch import Batch
 from gan_cli.dataset.decode import FAULTS, Decode, reason
-from gan_cli.dataset.listing import Listing
-from gan_cli.dataset.survey import quiet
+from gan_cli.dataset.listing import Listing, is_directory
+from gan_cli.dataset.survey import lines, quiet
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.plot import grid
 from gan_cli.sampler import Sampler
@@ -99,7 +99,7 @@ def _read(wish: Wish, sampler: Sampler) -> Asked:
     assert given is not None
     path = wish.given or wish.whole or Path()
     paths, names = [path], [path.stem]
-    if path.is_dir():
+    if is_directory(path):
         listing = Listing.scan(path, "--input" if wish.given else "--from")
         paths, names = listing.paths, _apart(listing.names)
     if len(paths) > MOST:
@@ -142,18 +142,30 @@ def _check_sides(path: Path, shape: Shape) -> None:
 
 
 def decoded(paths: list[Path], shape: Shape) -> Tensor:
-    """Images of that shape, in [-1, 1]; BadFile for one that can't be read."""
+    """Images of that shape, in [-1, 1]; BadFile with all those that can't be read."""
     decode = Decode((shape[1], shape[2]), shape[0], "center", "white", 1)
-    found = []
+    found, bad = [], dict[str, str]()
     for path in paths:
         try:
-            if shape[2] >= WIDE * shape[1]:
-                _check_sides(path, shape)
             with quiet():
+                if shape[2] >= WIDE * shape[1]:
+                    _check_sides(path, shape)
                 found.append(torch.from_numpy(decode(path)[0].copy()))
         except FAULTS as error:
-            raise BadFile(f"{clean(path)}: {reason(error, path)}") from error
+            bad[str(path)] = reason(error, path)
+    if bad:
+        raise BadFile(_unread(bad, len(paths)))
     return torch.stack(found).float().div(127.5).sub(1)
+
+
+def _unread(bad: dict[str, str], count: int) -> str:
+    """Which images can't be read, why, and what to do; one in one line."""
+    if len(bad) == 1:
+        [(name, why)] = bad.items()
+        fix = "leave it out" if count > 1 else "give another"
+        return f"{clean(name, 1000)}: {why}; {fix}, or repair it"
+    told = f"{len(bad)} of {count} images can't be read:{lines(bad)}"
+    return f"{told}\nLeave them out, or repair them"
 
 
 def _picture(

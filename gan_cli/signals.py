@@ -6,12 +6,18 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
 STOPPING = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP")
+
+
+class Abandoned(BaseException):
+    """A request to stop has met work that can be done again later. Not an Exception, so that the
+    work does not take it for a failure of its own."""
 
 
 class Interrupt:
@@ -34,6 +40,19 @@ class Interrupt:
         self.signum: int | None = None
         self._pressed, self._grace = math.inf, grace
         self._previous: dict[int, Handler] = {}
+        self._abandons = False
+
+    @contextmanager
+    def abandoning(self) -> Iterator[None]:
+        """Work that is not waited for: a request to stop, noted before or meanwhile, ends it by
+        Abandoned. To be caught outside of the `with`."""
+        self._abandons = True
+        try:
+            if self.signum is not None:
+                raise Abandoned
+            yield
+        finally:
+            self._abandons = False
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is not threading.main_thread():
@@ -58,3 +77,5 @@ class Interrupt:
             self._pressed = min(now, self._pressed)
         if self.signum is None:
             self.signum = signum
+            if self._abandons:
+                raise Abandoned

@@ -29,7 +29,7 @@ from gan_cli.follow import (
 from gan_cli.greeting import farewell, greet
 from gan_cli.keeper import Keeper
 from gan_cli.log import Log
-from gan_cli.looks import Beside, Looks, verdict
+from gan_cli.looks import Beside, Looks, measured_at, verdict
 from gan_cli.policy import Ruling
 from gan_cli.randomness import reseed
 from gan_cli.rewinds import Return
@@ -83,6 +83,8 @@ def train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> b
     after saving, where it wants to stop, Stopped where a signal does.
     """
     config, log, watch = looks.keeper.config, looks.log, looks.watch
+    if looks.owed and _ends(looks, start, *_measured(looks, interrupt, start, kept=True)):
+        return False
     for step in range(start, session.steps):
         reseed(config["seed"], step)
         rates = _pace(session, step) | watch.slow(step)
@@ -94,26 +96,49 @@ def train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> b
         ruling = looks.ruling(done)
         if ruling is Ruling.GO_BACK:
             return True
-        tired = looks.measured(done)
-        signum = dist.agreed(interrupt.signum)  # a later one is met by a save, or the next step
-        ends = signum is not None or ruling is Ruling.STOP or bool(tired)
-        last = ends or done == session.steps
-        keep = last or done % config["checkpoint_every"] == 0
-        if keep:
-            log.flush()  # raises before anything is kept when a number ran away
-        if last or done % config["sample_every"] == 0:
-            looks.shown(done, last)
-        if keep:
-            looks.kept(done)
-            signum = dist.agreed(interrupt.signum) if signum is None else signum
+        signum, tired = _kept(looks, interrupt, done, ruling is Ruling.STOP)
         if ruling is Ruling.STOP:
             raise looks.lost(done)
-        if signum is not None:
-            raise Stopped(signum, f"stopped and saved at step {done}; the same command goes on")
-        if tired:
-            looks.console.say(f"stopped early at step {done}: {tired}")
+        if _ends(looks, done, signum, tired):
             break
     return False
+
+
+def _kept(looks: Looks, interrupt: Interrupt, done: int, lost: bool) -> tuple[int | None, str]:
+    """Show, keep and measure where that is due: the signal to be obeyed, and why the run ends.
+
+    It is kept before it is measured, so that nothing is lost by a measurement that never ends, and
+    a signal does not wait for one.
+    """
+    signum = dist.agreed(interrupt.signum)  # a later one is met by a save, or the next step
+    last = lost or signum is not None or done == looks.steps
+    keep = last or done % looks.keeper.config["checkpoint_every"] == 0
+    if keep:
+        looks.saved(done, last)
+        signum = dist.agreed(interrupt.signum)
+    elif looks.pictured(done):
+        looks.shown(done, last=False)
+    return (signum, "") if signum is not None else _measured(looks, interrupt, done, keep)
+
+
+def _measured(looks: Looks, interrupt: Interrupt, done: int, kept: bool) -> tuple[int | None, str]:
+    """Measure where that is due, and keep what was not kept yet where the run ends for it."""
+    tired = looks.measured(done, interrupt)
+    signum = dist.agreed(interrupt.signum) if looks.due(done) else None
+    if not kept and (tired or signum is not None):
+        looks.saved(done, last=True)
+    elif tired and done < looks.steps:
+        looks.shown(done, last=True)
+    return signum, tired
+
+
+def _ends(looks: Looks, done: int, signum: int | None, tired: str) -> bool:
+    """Whether the run ends here, as it is said; raises Stopped where a signal asked for it."""
+    if signum is not None:
+        raise Stopped(signum, f"stopped and saved at step {done}; the same command goes on")
+    if tired:
+        looks.console.say(f"stopped early at step {done}: {tired}")
+    return bool(tired)
 
 
 def _batches(session: Session, step: int) -> Iterator[Batch]:
@@ -169,15 +194,17 @@ def _lead(asked: Asked, run: Run, console: Console, watcher: Watcher | None, mad
             console.say(best.about)
             best.resume(start, console)
         tired = best.tired if best and start else ""
+        due = start > 0 and not tired and measured_at(start, session.steps, config)
+        owed = best is not None and due and best.newest < start
         try:
             watch.resume(start)
         except Lost as lost:
             settle(run.dir, start, session.steps, (lost.state, str(lost)))
             raise
-        dist.told((start, tired, watch.rewinds.returns))
+        dist.told((start, tired, owed, watch.rewinds.returns))
         spread(session)
-        greet(console, run, session, start, tired)
-        if start >= session.steps or tired:
+        greet(console, run, session, start, tired, owed)
+        if (start >= session.steps and not owed) or tired:
             settle(run.dir, start, session.steps, verdict(watch, best))
             return False
         if asked.beside:
@@ -193,7 +220,7 @@ def _lead(asked: Asked, run: Run, console: Console, watcher: Watcher | None, mad
         watch.show(console)
         stack.callback(console.stop)
         show = Show(run, session, config, console, log)
-        looks = Looks(session.steps, keeper, log, show, best, watch, console, asked.beside)
+        looks = Looks(session.steps, keeper, log, show, best, watch, console, asked.beside, owed)
         if (back := _train(session, looks, interrupt, start)) is not None:
             telling.verdict = ("running", f"went back to step {back}")
             return True
@@ -211,15 +238,15 @@ def _follow(asked: Asked, console: Console, made: Parts) -> bool:
     """As `_lead`, on a rank that writes nothing."""
     config = asked.config
     session = make(config, made, asked.device, asked.overrides)
-    nothing: tuple[int, str, list[Return]] = (0, "", [])
-    start, tired, returns = dist.told(nothing)
+    nothing: tuple[int, str, bool, list[Return]] = (0, "", False, [])
+    start, tired, owed, returns = dist.told(nothing)
     spread(session)
-    if start >= session.steps or tired:
+    if (start >= session.steps and not owed) or tired:
         return False
     keeper, log = Follower(session, config), Silent(config["log_every"])
     best = Helping(session) if made.metric else None
     watch = Obeying(session, made, config, returns)
-    looks = Looks(session.steps, keeper, log, Unseen(), best, watch, console)
+    looks = Looks(session.steps, keeper, log, Unseen(), best, watch, console, owed=owed)
     with Interrupt(GRACE) as interrupt:
         return _train(session, looks, interrupt, start) is not None
 

@@ -120,6 +120,11 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_directory(path: Path) -> bool:
+    """Whether a directory is there, as far as one may look."""
+    return not absent(path)
+
+
 def opened(path: Path) -> BinaryIO:
     """A file that is open to be read. OSError for what is none: a pipe is not waited for."""
     if not stat.S_ISREG(path.stat().st_mode):  # opening a device may make it do something

@@ -109,10 +109,14 @@ def many(name: str, line: str, count: int) -> Change:
 
 def modules(run: Path) -> None:
     """Python files that would be imported if the directory were searched for modules."""
-    (run / "hydra_plugins" / "canary").mkdir(parents=True)
+    (run / "hydra_plugins" / "planted").mkdir(parents=True)
     names = ("conftest", "sitecustomize", "usercustomize", "gan_plugin", "cupy", "torch_xla")
     places = [run / f"{name}.py" for name in names]
-    for place in (*places, run / "hydra_plugins/canary/__init__.py", run / "hydra_plugins/evil.py"):
+    for place in (
+        *places,
+        run / "hydra_plugins/planted/__init__.py",
+        run / "hydra_plugins/evil.py",
+    ):
         place.write_text("open('canary', 'w').close()\n")
     (run / ".env").write_text("LD_PRELOAD=canary\n")
 

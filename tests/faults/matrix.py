@@ -16,7 +16,7 @@ from gan_cli.written import write
 from tests.conftest import ROOT
 
 ROWS = {
-    "Resumption": ["R1", "R2", "R9"],
+    "Resumption": ["R1", "R2", "R3", "R4", "R9"],
     "The disk, and sudden ends": [f"C{number}" for number in range(1, 16)],
     "Signals": [f"S{number}" for number in range(1, 7)],
     "Numbers": [f"N{number}" for number in range(1, 9)],
