@@ -8,7 +8,6 @@ makes something else happen, or keeps the reader busy for ever, is refused.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
+from gan_cli import disk
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.record import flat
 from gan_cli.strict import clean, quote
@@ -89,10 +89,8 @@ def _files(directory: Path) -> Iterator[Path]:
 
 
 def _text(path: Path) -> bytes:
-    """The contents of a small regular file; a pipe is not waited for."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("no regular file")
+    """The contents of a small file."""
+    with disk.opened(path) as file:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise ValueError(f"larger than {LARGEST:,} bytes: a configuration is a few lines")

@@ -20,6 +20,7 @@ from gan_cli.reproduce.company import Company, returns
 from gan_cli.reproduce.course import Course
 from gan_cli.reproduce.stages import Stage
 from gan_cli.reproduce.verdict import Verdict
+from gan_cli.rows import rows
 from gan_cli.run import Run, may_change
 from gan_cli.strict import clean
 from gan_cli.tail import last_row
@@ -163,9 +164,10 @@ def _begun_at(plan: Plan, out: Path, begin: int, argv: list[str]) -> None:
     config = plan.config | {"run_dir": str(out), "fresh": False}
     with Run.open(config, plan.choices, plan.overrides, ["gan", "reproduce", *argv]) as run:
         run.begin()
-        for name in ("diagnosis.jsonl", "evaluations.jsonl"):
+        for name in ("metrics.jsonl", "diagnosis.jsonl", "evaluations.jsonl"):
             with suppress(FileNotFoundError):
                 disk.replace(out / name, (plan.run / name).read_bytes())
+                rows(out / name, begin).close()  # what came after that is to be made again
         path = state.path_of(plan.run / "checkpoints", begin)
         disk.replace(state.path_of(run.checkpoints, begin), path.read_bytes())
 
@@ -194,7 +196,7 @@ def _trained(
 
 
 def _verdict(plan: Plan, course: Course, out: Path, end: int, told: list[str]) -> Verdict:
-    from gan_cli.reproduce.left import pictures, tensors
+    from gan_cli.reproduce.artefacts import pictures, tensors
 
     found = None
     with suppress(BadFile):  # it did not get so far

@@ -7,9 +7,11 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from gan_cli.errors import DiskFailure
 from gan_cli.strict import clean
@@ -24,9 +26,9 @@ _CHUNK = 1 << 30
 def replace(path: Path, data: bytes, sync: bool = True) -> None:
     """Put the data at the path: a temporary file beside it, synced, renamed, directory synced.
 
-    Honours the umask. Without `sync` a power failure can cost the file, and nothing else can.
-    Raises DiskFailure, with the file that was there before left as it was and
-    no temporary file left behind; a full disk or a network file system's hiccup is tried twice.
+    Honours the umask. Without `sync` a power failure can cost the file, and nothing else can. Where
+    a disk is full or a network file system has a hiccup it is tried twice. Raises DiskFailure, with
+    the file that was there before left as it was and no temporary file left behind.
     """
     view = memoryview(data)
     try:
@@ -65,6 +67,22 @@ def probe(directory: Path) -> None:
     except OSError as error:
         if error.errno not in _PASSING:
             raise
+
+
+def opened(path: Path, follow: bool = True) -> BinaryIO:
+    """A regular file, open to be read; a pipe or a device is not waited for.
+
+    Raises ValueError for what is none, and OSError, also for a link that is not to be followed.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("no regular file")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def sync(paths: Iterable[Path]) -> None:

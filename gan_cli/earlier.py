@@ -14,7 +14,6 @@ from gan_cli.strict import clean
 CHECKPOINTS = "checkpoints"
 """The directory in a run's that holds its checkpoints."""
 
-
 DIRECTORIES = (CHECKPOINTS, "samples", "tensorboard", "evaluations")
 """What a run writes into, besides its own directory."""
 

@@ -100,7 +100,7 @@ def _same_bits(wanted: bool) -> None:
     """Allow only algorithms that give the same bits each time, or any again.
 
     On every device: on the CPU, too, what comes back through an index is added up by several
-    threads in any order otherwise. Elsewhere nothing is changed there, neither bits nor speed.
+    threads in any order otherwise. Nothing else was seen to have other bits there.
     """
     if wanted:
         _settle_cublas()
@@ -108,7 +108,8 @@ def _same_bits(wanted: bool) -> None:
         torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.deterministic = wanted
     torch.backends.cudnn.benchmark = False
-    torch.use_deterministic_algorithms(wanted)
+    if torch.are_deterministic_algorithms_enabled() != wanted:  # to say so takes a second
+        torch.use_deterministic_algorithms(wanted)
     settings: Any = torch.utils.deterministic
     settings.fill_uninitialized_memory = False  # gan reads none, and it takes time
 
@@ -129,7 +130,7 @@ def _settle_cublas() -> None:
     os.environ.setdefault(CUBLAS, SETTLED[0])
 
 
-def refused(error: RuntimeError) -> str | None:
+def refused(error: Exception) -> str | None:
     """What to say where an operation has no deterministic algorithm; None for any other error."""
     said = str(error)
     if "deterministic" not in said or not torch.are_deterministic_algorithms_enabled():

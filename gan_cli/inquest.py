@@ -22,7 +22,7 @@ from gan_cli.player import Player
 from gan_cli.session import Session
 
 ORDER = ("D", "loss", "", "_slopes", "grad_norm", "_buffers", "_sizes")
-"""What is suspected first of what an update told, by the first word of its name; '' is any other"""
+"""What is suspected first of what an update told, by its name's first word; '' is any other."""
 
 HINTS = {"D/fake": ", what D says of samples of G; of real ones it is finite"}
 """What is known besides, where a fact is the first that is not finite."""

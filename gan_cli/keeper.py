@@ -14,6 +14,7 @@ import gan_cli
 from gan_cli import build, circumstances, container, dist, generators, state, warm
 from gan_cli.build import Config
 from gan_cli.console import Console
+from gan_cli.dataset.known import differs, known, renamed
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.method.gan import GAN
 from gan_cli.record import flat
@@ -30,6 +31,7 @@ class Keeper:
         self.rewinds: Rewinds | None = None  # those of the policy
         self.named = _named(config, choices)
         self.game = _game(session, config, choices)
+        self.data = {"fingerprint": session.source.fingerprint} | known(session.data)
         self.about: dict[str, Any] = {
             group: build.described(group, choices.get(group, ""), config[group])
             for group in ("model", "condition", "prior", "task")
@@ -83,7 +85,7 @@ class Keeper:
         """What a training checkpoint says besides."""
         told: dict[str, Any] = {
             "kind": "train",
-            "data": {"fingerprint": self.session.source.fingerprint},
+            "data": self.data,
             "config": self.named,
             "circumstances": self.session.circumstances,
         }
@@ -151,11 +153,14 @@ class Keeper:
 
         The settings are run.json's matter, where it can be read.
         """
-        if meta["data"]["fingerprint"] != self.session.source.fingerprint:
+        if meta["data"]["fingerprint"] != self.data["fingerprint"]:
+            what = differs(meta["data"], self.data)
             raise UserMistake(
-                "the data set is not the one this run began with: put it back as it was, "
-                "or start over with fresh=true"
+                f"the data set is not the one this run began with{f' ({what})' if what else ''}: "
+                "put it back as it was, or start over with fresh=true"
             )
+        if names := renamed(meta["space"]["classes"], list(self.session.space.classes)):
+            console.warn(f"the same data under other names, which are kept from here on: {names}")
         if self.run.unread:
             self.run.compare(flat(meta["config"]), flat(self.named))
             console.warn(f"{self.run.unread}: it is made anew, by what the checkpoint says")

@@ -1,4 +1,4 @@
-"""What training says about itself, and the only place that reads a number off the device.
+"""What training says about itself; with `notes`, the only place that reads a number off the device.
 
 A step hands over 0-d tensors and goes on; once per interval they are read in one transfer and go
 to `metrics.jsonl` (one row per step), to TensorBoard (means over the interval) and to the console.

@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import shlex
-import stat
 import subprocess
 import sys
 from contextlib import suppress
@@ -139,7 +138,7 @@ def note(directory: Path, start: int, steps: int, circumstances: dict[str, Any])
         told = {"from": start, "steps": steps, "git": record.git, "circumstances": circumstances}
         sessions = [*record.sessions[:-1], record.sessions[-1] | told]
         text = replace(record, sessions=sessions).to_json()
-        disk.replace(directory / "run.json", text.encode())
+        disk.replace(directory / NAME, text.encode())
 
 
 def _in_todays_words(config: dict[str, Any], choices: dict[str, str]) -> None:
@@ -210,17 +209,17 @@ def _plain(value: Any) -> Any:
 
 
 def _text(path: Path) -> str:
-    """A small regular file; a pipe or a device is not waited for."""
+    """What is in a small file."""
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise BadFile(f"{path}: not a regular file")
+        with disk.opened(path) as file:
             data = file.read(_LIMIT + 1)
     except (FileNotFoundError, NotADirectoryError):
-        what = "holds no run (no {NAME})" if path.parent.is_dir() else "is no directory"
+        what = f"holds no run (no {NAME})" if path.parent.is_dir() else "is no directory"
         raise UserMistake(f"{path.parent} {what}") from None
     except OSError as error:
         raise BadFile(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise BadFile(f"{path}: {error}") from error
     if len(data) > _LIMIT:
         raise BadFile(f"{path}: larger than {_LIMIT} bytes, so gan didn't write it")
     try:

@@ -18,6 +18,7 @@ import yaml  # type: ignore[import-untyped]
 from gan_cli.disk import probe, replace, sync, tidy
 from gan_cli.earlier import CHECKPOINTS, disk, stored, used
 from gan_cli.errors import BadFile, DiskFailure, GanError, UserMistake
+from gan_cli.lock import NAME as LOCK
 from gan_cli.lock import hold
 from gan_cli.record import NAME as RECORD
 from gan_cli.record import Record, differences, flat
@@ -191,21 +192,27 @@ class Run:
         self._aside = aside
         fresh = hold(self.dir)
         self.close()
-        self._lock = fresh
+        self._lock, self._new = fresh, True
         self.notes.append(f"moved the earlier run to {aside}")
 
     def _put_back(self) -> None:
         """Leave nothing of a new run behind, and what `fresh` moved aside where it was."""
-        if not (self._new or self._aside):
-            return
-        for file in (self.config_file, self.info, self.dir / ".lock"):
-            with suppress(OSError):
-                file.unlink()
-        for directory in (self.checkpoints, self.samples, self.dir):
-            with suppress(OSError):  # not there, or not empty
-                directory.rmdir()
+        if self._new:
+            for file in (self.config_file, self.info, self.dir / LOCK):
+                with suppress(OSError):
+                    file.unlink()
+            for directory in (self.checkpoints, self.samples, self.dir):
+                with suppress(OSError):  # not there, or not empty
+                    directory.rmdir()
         if self._aside is not None and not self.dir.exists():
             self._aside.rename(self.dir)
+
+    @property
+    def _untrained(self) -> bool:
+        """Whether nothing has been written into the directory but what made it a run's."""
+        made = {self.config_file, self.info, self.dir / LOCK, self.checkpoints, self.samples}
+        inside = [*self.checkpoints.glob("*"), *self.samples.glob("*")]
+        return not inside and made.issuperset(self.dir.glob("*"))
 
     def news(self) -> list[str]:
         """Notes and changes, which are told once."""
@@ -232,7 +239,7 @@ class Run:
 
         A new run that was refused before its first step leaves no directory behind.
         """
-        if self._new and isinstance(error, UserMistake | BadFile):
+        if self._new and isinstance(error, UserMistake | BadFile) and self._untrained:
             self._put_back()
         expected = GanError | BrokenPipeError
         if isinstance(error, Exception) and not isinstance(error, expected):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import stat
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from gan_cli import strict
+from gan_cli import disk, strict
 from gan_cli.errors import BadFile, UserMistake
 
 FORMAT = "gan-evaluation/1"
@@ -112,9 +110,7 @@ class Scores:
     def read(cls, path: Path) -> Scores:
         """The scores in a file. Raises BadFile when it is missing, damaged or foreign."""
         try:
-            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe is not waited for
-                    raise ValueError("it is no regular file")
+            with disk.opened(path) as file:
                 data = file.read(_LIMIT + 1)
             if len(data) > _LIMIT:
                 raise ValueError("it is too large")

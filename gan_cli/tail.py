@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gan_cli import strict
+from gan_cli import disk, strict
 
 SMALL = 1 << 20
 """Bytes of a small file, at most."""
@@ -27,7 +26,7 @@ MARKS = 1 << 20
 
 def small(path: Path, most: int = SMALL) -> str:
     """The text of a small regular file; ValueError where it is none, and OSError."""
-    with _opened(path) as file:
+    with disk.opened(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise ValueError(f"it is larger than {most} bytes")
@@ -45,7 +44,7 @@ def last_rows(path: Path, most: int) -> list[dict[str, Any]]:
     What is no row is passed by. Only the end of the file is read, as far as there is a row.
     """
     try:
-        with _opened(path) as file:
+        with disk.opened(path) as file:
             size = file.seek(0, os.SEEK_END)
             data, start = b"", size
             while start > 0 and len(data) < _LONGEST:
@@ -67,7 +66,7 @@ def row_at(path: Path, step: int) -> dict[str, Any]:
     Of rows in the order of their steps, as training writes them.
     """
     try:
-        with _opened(path) as file:
+        with disk.opened(path) as file:
             low, high = 0, file.seek(0, os.SEEK_END)
             found: dict[str, Any] = {}
             while low < high:  # the row that begins at or behind the middle is the one asked for
@@ -93,7 +92,7 @@ def every_row(path: Path, most: int = 1 << 30, marks: int = 1 << 60) -> Iterator
     or beyond so many `marks`.
     """
     try:
-        with _opened(path) as file:
+        with disk.opened(path) as file:
             read = 0
             while read < most and marks > 0 and (line := file.readline(_LONGEST)).endswith(b"\n"):
                 read, marks = read + len(line), marks - _marks(line) - _ROW
@@ -138,12 +137,3 @@ _DIGITS = 20
 
 def _refuse(text: str) -> None:
     raise ValueError(f"{strict.clean(text)} is no JSON")
-
-
-def _opened(path: Path) -> Any:
-    """A regular file, opened; a pipe or a device is not waited for."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise ValueError("it is no regular file")
-    return file

@@ -4,41 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
-
-import torch
 
 from gan_cli import build, dist, record
 from gan_cli.batch import Batch
-from gan_cli.best import Best, Watcher
+from gan_cli.best import Watcher
 from gan_cli.build import Config, Parts
 from gan_cli.console import Console
-from gan_cli.errors import GanError, Lost, NumericalFailure, Stopped
+from gan_cli.errors import GanError, NumericalFailure, Stopped
 from gan_cli.fast import refused
 from gan_cli.follow import (
     Follower,
     Helping,
-    Leading,
     Obeying,
     Silent,
     Unseen,
     check_one_command,
     spread,
 )
-from gan_cli.greeting import farewell, greet
-from gan_cli.keeper import Keeper
+from gan_cli.greeting import farewell
 from gan_cli.log import Log
-from gan_cli.looks import Beside, Looks, measured_at, verdict
+from gan_cli.looks import Beside, Looks, verdict
 from gan_cli.policy import Ruling
 from gan_cli.randomness import reseed
-from gan_cli.rewinds import Return
 from gan_cli.run import Run
 from gan_cli.session import Session, make
 from gan_cli.show import Show
 from gan_cli.signals import Interrupt
+from gan_cli.standing import Asked, Standing, Way, stand
 from gan_cli.status import Telling, settle
-from gan_cli.watch import Watch
 
 
 def launch(
@@ -164,63 +158,36 @@ def _counts(session: Session) -> dict[str, int]:
     return made | {f"skipped/{name.lower()}": player.skipped[0] for name, player in players}
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A run as it was asked for, and the device it has."""
-
-    config: Config
-    choices: dict[str, str]
-    overrides: list[str]
-    device: torch.device
-    beside: Beside | None = None
-
-
 def _lead(asked: Asked, run: Run, console: Console, watcher: Watcher | None, made: Parts) -> bool:
     """Train from the last checkpoint on, as the rank that writes; whether the run went back."""
-    config, choices = asked.config, asked.choices
     with ExitStack() as stack:
-        session = make(config, made, asked.device, asked.overrides)
-        keeper = Keeper(run, session, config, choices)
-        watch = Watch.make(run, session, made, config)
-        stack.callback(watch.close)
-        keeper.rewinds = watch.rewinds
-        start = keeper.restore(console) or keeper.begin(console)
-        best = Best.make(run, session, made, config, choices)
-        for note in run.news():
-            console.say(note)
-        if best:
-            best.watcher = watcher
-            best.sampler = Leading.of(best.sampler) if dist.size() > 1 else best.sampler
-            console.say(best.about)
-            best.resume(start, console)
-        tired = best.tired if best and start else ""
-        due = start > 0 and not tired and measured_at(start, session.steps, config)
-        owed = best is not None and due and best.newest < start
-        try:
-            watch.resume(start)
-        except Lost as lost:
-            settle(run.dir, start, session.steps, (lost.state, str(lost)))
-            raise
-        dist.told((start, tired, owed, watch.rewinds.returns))
-        spread(session)
-        greet(console, run, session, start, tired, owed)
-        if (start >= session.steps and not owed) or tired:
-            settle(run.dir, start, session.steps, verdict(watch, best))
+        at = stand(asked, made, run, console, watcher, stack)
+        start, steps = at.way.start, at.session.steps
+        if at.way.over(steps):
+            settle(run.dir, start, steps, verdict(at.watch, at.best))
             return False
+        data = at.session.source.fingerprint
         if asked.beside:
-            asked.beside.begins(session.source.fingerprint)
+            asked.beside.begins(data)
         run.begin()
-        data = {"data": session.source.fingerprint}
-        record.note(run.dir, start, session.steps, session.circumstances | data)
+        record.note(run.dir, start, steps, at.session.circumstances | {"data": data})
+        return _led(asked, at, run, console)
+
+
+def _led(asked: Asked, at: Standing, run: Run, console: Console) -> bool:
+    """Train from there on, and say what came of it; whether the run went back."""
+    config, session, watch, best = asked.config, at.session, at.watch, at.best
+    start, steps = at.way.start, session.steps
+    with ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt(GRACE if dist.size() > 1 else 0.0))
-        telling = stack.enter_context(Telling(run.dir, start, session.steps))
+        telling = stack.enter_context(Telling(run.dir, start, steps))
         log = Log(run, console, config["log_every"], config["tensorboard"], start)
         stack.callback(log.close)
-        console.start(session.steps, start)
+        console.start(steps, start)
         watch.show(console)
         stack.callback(console.stop)
         show = Show(run, session, config, console, log)
-        looks = Looks(session.steps, keeper, log, show, best, watch, console, asked.beside, owed)
+        looks = Looks(steps, at.keeper, log, show, best, watch, console, asked.beside, at.way.owed)
         if (back := _train(session, looks, interrupt, start)) is not None:
             telling.verdict = ("running", f"went back to step {back}")
             return True
@@ -238,17 +205,16 @@ def _follow(asked: Asked, console: Console, made: Parts) -> bool:
     """As `_lead`, on a rank that writes nothing."""
     config = asked.config
     session = make(config, made, asked.device, asked.overrides)
-    nothing: tuple[int, str, bool, list[Return]] = (0, "", False, [])
-    start, tired, owed, returns = dist.told(nothing)
+    way = dist.told(Way())
     spread(session)
-    if (start >= session.steps and not owed) or tired:
+    if way.over(session.steps):
         return False
     keeper, log = Follower(session, config), Silent(config["log_every"])
     best = Helping(session) if made.metric else None
-    watch = Obeying(session, made, config, returns)
-    looks = Looks(session.steps, keeper, log, Unseen(), best, watch, console, owed=owed)
+    watch = Obeying(session, made, config, list(way.returns))
+    looks = Looks(session.steps, keeper, log, Unseen(), best, watch, console, owed=way.owed)
     with Interrupt(GRACE) as interrupt:
-        return _train(session, looks, interrupt, start) is not None
+        return _train(session, looks, interrupt, way.start) is not None
 
 
 GRACE = 20.0
@@ -264,7 +230,7 @@ def _train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> 
     except NumericalFailure as failure:
         return looks.back(failure)
     except (RuntimeError, ValueError) as error:
-        if isinstance(error, RuntimeError) and (told := refused(error)):
+        if told := refused(error):
             raise GanError(told) from error
         return looks.back(looks.cause(error))  # some of PyTorch raises one for NaN
     return looks.back(None) if goes_back else None

@@ -137,6 +137,9 @@ def test_some_steps_of_it(run, capsys):
 def test_from_a_checkpoint_of_its_own(run, capsys):
     code, told = reproduced(run, "--from", "20")
     assert (code, told["rows"]["compared"], told["tensors"]["step"]) == (0, 4, 24)
+    assert "are lost" not in capsys.readouterr().err
+    rows = (run / "metrics.jsonl").read_text()
+    assert (run.with_name("run.reproduced") / "metrics.jsonl").read_text() == rows
     assert main(["reproduce", str(run), "--from", "19"]) == 2
     assert "checkpoints of" in capsys.readouterr().err
 
@@ -184,7 +187,7 @@ def test_a_tensor_that_is_not_the_same_is_named(run):
 
 
 def test_a_zero_of_the_other_sign_is_not_the_same(tmp_path):
-    from gan_cli.reproduce.left import _same
+    from gan_cli.reproduce.artefacts import _same
 
     assert not _same(torch.tensor([0.0]), torch.tensor([-0.0]))
 

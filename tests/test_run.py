@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan_cli.errors import BadFile, DiskFailure, NumericalFailure, UserMistake
-from gan_cli.record import FORMAT, Record, differences, flat, option
+from gan_cli.lock import hold
+from gan_cli.record import FORMAT, NAME, Record, differences, flat, option
 from gan_cli.run import CONTROL, Run, key_of, name
 from tests.conftest import ROOT
 
@@ -228,10 +230,15 @@ def test_a_foreign_record_is_a_bad_file(tmp_path: Path, text: str):
         Record.read(tmp_path)
 
 
-def test_a_record_that_is_no_file_is_not_waited_for(tmp_path: Path):
-    os.mkfifo(tmp_path / "run.json")
-    with pytest.raises(BadFile, match="not a regular file"):
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_record_that_is_no_file_is_not_waited_for_nor_kept_open(
+    make: Callable[[Path], None], tmp_path: Path
+):
+    make(tmp_path / "run.json")
+    before = os.listdir("/dev/fd")
+    with pytest.raises(BadFile, match="no regular file"):
         Record.read(tmp_path)
+    assert os.listdir("/dev/fd") == before
 
 
 @given(st.lists(st.text(max_size=20), max_size=3))
@@ -261,3 +268,31 @@ def test_a_refused_run_puts_back_what_fresh_moved_aside():
     assert [path.name for path in Path("outputs").iterdir()] == ["seed-1"]
     with enter(["seed=1"]) as again:
         assert again.metrics.exists()
+
+
+@pytest.mark.parametrize("kind", [UserMistake, BadFile])
+def test_a_new_run_that_has_trained_stays_one_whatever_ends_it(kind: type[Exception]):
+    run = enter(["seed=1"])
+    run.metrics.write_text("kept\n")
+    with pytest.raises(kind, match="no"), run:
+        raise kind("no")
+    with enter(["seed=1"]) as again:
+        assert again.metrics.read_text() == "kept\n"
+
+
+def test_fresh_touches_nothing_of_a_process_that_was_quicker(monkeypatch: pytest.MonkeyPatch):
+    with enter(["seed=1"]) as run:
+        run.metrics.write_text("kept\n")
+
+    def hold_if_there(directory: Path) -> int:
+        if directory.exists():
+            return hold(directory)
+        directory.mkdir()
+        (directory / NAME).write_text("theirs")
+        raise UserMistake("in use")
+
+    monkeypatch.setattr("gan_cli.run.hold", hold_if_there)
+    with pytest.raises(UserMistake, match="in use"):
+        enter(["seed=1"], fresh=True)
+    assert run.info.read_text() == "theirs"
+    assert (run.dir.with_name("seed-1.old-1") / "metrics.jsonl").read_text() == "kept\n"

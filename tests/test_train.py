@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch import nn
+from torch import Tensor, nn
 
 from gan_cli import build, session, state, train
 from gan_cli.container import read
@@ -236,15 +236,27 @@ def test_what_is_not_one_number_a_sample_is_refused():
         gan.d_step(batches()[0])
 
 
+class Half:
+    """A loss that doesn't say whether G reads what is real."""
+
+    def d(self, real: Tensor, fake: Tensor) -> Tensor:
+        return real
+
+    def g(self, real: Tensor, fake: Tensor) -> Tensor:
+        return fake
+
+
 def test_a_component_of_ones_own_that_lacks_something_is_named():
     config = composed()
-    config["loss"] = {"_target_": "gan_cli.schedule.constant.Constant"}
+    config["loss"] = {"_target_": "tests.test_train.Half"}
+    config["schedule"] = {"_target_": "gan_cli.loss.hinge.Hinge"}
     config["penalty"] = {"mine": {"weight": 3}}
     assert build.check(config) == [
         (
-            "loss: gan_cli.schedule.constant.Constant has no relative, d, g: "
+            "loss: tests.test_train.Half has no relative: "
             "write `relative: ClassVar[bool] = False` in the class, unless g reads real"
         ),
+        "schedule._target_=gan_cli.loss.hinge.Hinge is no class with __call__",
         (
             "penalty.mine: its YAML has no _target_, so nothing can be made of it; "
             "one of a penalty says: # @package _global_, then penalty: {NAME: {…}}"

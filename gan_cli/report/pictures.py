@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from gan_cli import disk
 from gan_cli.report.markup import Html, el
 
 ROOM = 5_500_000
@@ -57,9 +56,8 @@ class Picture:
 def read(path: Path, largest: int = _LARGEST) -> Picture | None:
     """The picture in a regular file; None where it is no PNG, or too large to show."""
     try:
-        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
+        # a link could show a picture from elsewhere to whoever is sent the page
+        with disk.opened(path, follow=False) as file:
             data = file.read(largest + 1)
     except (OSError, ValueError):
         return None
@@ -69,10 +67,6 @@ def read(path: Path, largest: int = _LARGEST) -> Picture | None:
     if not (0 < width <= _WIDEST and 0 < height <= _WIDEST and width * height <= _PIXELS):
         return None
     return Picture(data, width, height)
-
-
-# a link could show a picture from elsewhere to whoever is sent the page; a pipe is not waited for
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def small(picture: Picture, room: int, side: int = 320) -> Picture | None:

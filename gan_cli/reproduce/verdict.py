@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from gan_cli.reproduce.artefacts import Pictures, Tensors
 from gan_cli.reproduce.course import Column, Course
-from gan_cli.reproduce.left import Pictures, Tensors
 from gan_cli.written import Cell
 
 FORMAT = "gan-reproduction/1"

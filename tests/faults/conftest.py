@@ -17,11 +17,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gan_cli import train as training
+from tests.faults.dying import done
+from tests.faults.lives import EVENTFUL, FULL, LOST, PLAIN, WATCHED, stopped, train
 from tests.faults.nursery import Nursery
+from tests.games import composed
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +68,41 @@ def tally(request: pytest.FixtureRequest) -> Callable[[int, int, str], None]:
         assert survived == tried, told
 
     return take
+
+
+@pytest.fixture(scope="session")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing happened to."""
+    directory = tmp_path_factory.mktemp("disk") / "straight"
+    composed(*PLAIN)
+    train(directory, *FULL)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs that nothing happened to, and the same runs, killed on their way."""
+    where = tmp_path_factory.mktemp("lives")
+    for overrides in (WATCHED, EVENTFUL):
+        composed(*overrides)
+    train(where / "watched", *WATCHED)
+    said = where / "said"
+    assert done(lambda: train(where / "eventful", *EVENTFUL), said) == LOST
+    stopped(where / "cut", 10, said, *WATCHED)
+    back = where / "back"
+
+    def returned() -> None:  # killed when it has gone back and is on its way again
+        pace, seen = training._pace, 0
+
+        def paced(session: Any, step: int) -> dict[str, float]:
+            nonlocal seen
+            seen += step == 8
+            if seen == 2 and step == 9:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return pace(session, step)
+
+        training._pace = paced
+        train(back, *EVENTFUL)
+
+    assert done(returned, said) == -signal.SIGKILL
+    return where

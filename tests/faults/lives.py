@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gan_cli import container, show, state
+from gan_cli import train as training
 from gan_cli.plot.grid import png
 from gan_cli.record import Record
 from gan_cli.status import Status
 from gan_cli.train import launch
+from tests.faults.dying import done
 from tests.games import composed
 
 show.png = partial(png, small=False)  # type: ignore[attr-defined]  # in every process alike
@@ -51,12 +56,40 @@ EVENTFUL = (
 LOST = 7
 """The exit code of what was given up."""
 
+WATCHED = (
+    *(*PLAIN, "steps=12", "checkpoint_every=4", "sample_every=12", "diagnose.every=2"),
+    *("diagnose.n=16", "policy=warn", "metric=frechet", "extractor=raw", "evaluate_every=4"),
+    *("evaluate_n=40", "tensorboard=true"),
+)
+"""One that is measured and watched, and comes to its end."""
+
+FULL = (*PLAIN, "tensorboard=true", "metric=frechet", "extractor=raw", "evaluate_every=4",
+        "evaluate_n=40", "diagnose.every=2", "diagnose.n=16", "policy=warn")  # fmt: skip
+"""The same, shorter."""
+
 
 def train(directory: Path, *overrides: str) -> None:
     """What `gan train run_dir=DIRECTORY OVERRIDES` does, in this process."""
     typed = list(overrides)
     config = composed(*typed) | {"run_dir": str(directory)}
     launch(config, {"dataset": "digits", "model": "mlp"}, typed, ["gan", "train", *typed])
+
+
+def stopped(run: Path, step: int, said: Path, *overrides: str) -> None:
+    """Train in that directory, and die at the beginning of a step, counted from 0."""
+
+    def dies() -> None:
+        pace = training._pace
+
+        def paced(session: Any, now: int) -> dict[str, float]:
+            if now == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return pace(session, now)
+
+        training._pace = paced
+        train(run, *overrides)
+
+    assert done(dies, said) == -signal.SIGKILL, said.read_text()
 
 
 def alike(a: Path, b: Path) -> list[str]:

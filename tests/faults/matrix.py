@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gan_cli.written import write
 from tests.conftest import ROOT
 
 ROWS = {
@@ -47,29 +46,39 @@ def gathered(lines: list[str]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in last.values():
         key = row["id"], row["fault"]
-        before = found.setdefault(key, {**row, "tried": 0, "survived": 0})
-        counts = {name: before[name] + row[name] for name in ("tried", "survived")}
-        found[key] = before | row | counts
+        before = found.get(key)
+        found[key] = _added(before, row) if before else row
     order = [name for names in ROWS.values() for name in names]
     told = sorted(found.values(), key=lambda row: (order.index(row["id"]), row["fault"]))
     return [{name: value for name, value in row.items() if name != "test"} for row in told]
 
 
+def _added(row: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """A row with the counts of another test of the same fault, and what other words it has."""
+    counts = {name: row[name] + more[name] for name in ("tried", "survived")}
+    words = {
+        name: row[name] if more[name] in row[name] else f"{row[name]}; {more[name]}"
+        for name in ("injection", "sees")
+    }
+    return row | counts | words
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """The matrix in Markdown, a table for each part."""
-    head = ["", "fault", "how it is injected", "tried", "survived", "what the user sees"]
+    head = "| | fault | how it is injected | tried | survived | what the user sees |"
     parts = []
     for part, names in ROWS.items():
         here = [row for row in rows if row["id"] in names]
         keys = ("id", "fault", "injection", "tried", "survived", "sees")
-        lines = [[_shown(row[key]) for key in keys] for row in here]
+        lines = [f"| {' | '.join(_shown(row[key]) for key in keys)} |" for row in here]
         if lines:
-            parts.append(f"### {part}\n\n{write(head, lines, 'markdown').strip()}")
+            told = "\n".join([head, "|---|---|---|---:|---:|---|", *lines])
+            parts.append(f"### {part}\n\n{told}")
     return "\n\n".join(parts)
 
 
 def _shown(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
 
 
 def main(argv: list[str]) -> int:

@@ -130,10 +130,14 @@ def test_broken_images_are_told_before_anything_is_measured(
         assert out == ""
         assert "Traceback" not in told
         assert f"{len(names)} of {len(names) + 1} images in set can't be used:" in told
-        lines = told.splitlines()
-        named += sum(f"  {name}: " in "\n".join(lines) for name in names)
+        named += sum(f"\n  {name}: " in told for name in names)
     assert not Path("out.png").exists()
-    tally(3 * len(names), named, "each file and why, and what to do with them; exit 4")
+    for name in [*names][1:]:
+        (Path("set") / name).unlink()
+    assert main(["evaluate", "good", "set", *raw, "on_bad_image=skip"]) == 2  # of another reason
+    told = capsys.readouterr().err
+    named += "left out 1 images that can't be read:\n  0.png: empty" in told and "too few" in told
+    tally(3 * len(names) + 1, named, "each file and why, and what to do with them; exit 4")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody else")

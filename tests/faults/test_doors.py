@@ -26,6 +26,12 @@ OWN = "\x1b["
 """How gan's own colours begin; what else a terminal obeys begins otherwise, or ends otherwise."""
 
 
+@pytest.fixture(autouse=True)
+def garden() -> Path:
+    """The sound files: made once, here, and not by each child for itself."""
+    return fuzz.shared()
+
+
 def here() -> Path:
     """A copy of the sound files, as the working directory of a forked child."""
     root = fuzz.shared()

@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_cli import container
 from gan_cli.dataset import folder as folder_module
 from gan_cli.dataset import turn as turns
 from gan_cli.dataset.folder import Folder
@@ -234,7 +235,22 @@ def moved(root: Path):
         path.write_bytes(path.read_bytes())
 
 
-CHANGES = [pixel, replaced, removed, added, relabelled, regrouped]
+def called(root: Path):
+    """A class under another name, and before the others."""
+    (root / "b").rename(root / "0")
+
+
+OTHERS = "as many samples, but some of them are not the same"
+MOVED = "class a: 4 then, 3 now; class b: 4 then, 5 now"
+CHANGES = [
+    (pixel, OTHERS),
+    (replaced, OTHERS),
+    (removed, "8 samples then, 7 now; class a: 4 then, 3 now"),
+    (added, "8 samples then, 9 now; class a: 4 then, 5 now"),
+    (relabelled, MOVED),
+    (regrouped, MOVED),
+    (called, "class b is gone; class 0 is new"),
+]
 
 
 @pytest.mark.parametrize("where", ["in memory", "a stream"])
@@ -252,10 +268,12 @@ def test_changed_data_are_named_when_a_run_goes_on(
         watched.run(run, *typed, stop_after=6)
     refused = 0
     changes = CHANGES[:: times(3, 1)] if where == "in memory" else CHANGES[1 :: times(3, 1)]
-    for change in changes:
+    for change, words in changes:
         change(root)
-        with pytest.raises(UserMistake, match="the data set is not the one this run began with"):
+        with pytest.raises(UserMistake) as caught:
             watched.run(run, *typed)
+        told = f"the data set is not the one this run began with ({words}): put it back"
+        assert told in str(caught.value)
         refused += 1
         shutil.rmtree(root)
         shutil.copytree(whole, root)
@@ -263,7 +281,33 @@ def test_changed_data_are_named_when_a_run_goes_on(
         harmless(root)
     watched.run(run, *typed)
     refused += 1
-    tally(len(changes) + 1, refused, "that the data are others; the same of another date are not")
+    sees = "that the data are others, and how many samples and which classes there were then"
+    tally(len(changes) + 1, refused, sees)
+
+
+@pytest.mark.fault("D18", "classes get other names, or a checkpoint is old", "a folder is renamed")
+def test_a_class_of_another_name_is_told_and_old_checkpoints_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tally
+):
+    root, run = pictures(tmp_path / "set", 8), tmp_path / "run"
+    typed = ["dataset=folder", f"dataset.path={root}", "dataset.size=16", "steps=12"]
+    typed += ["dataset.cache=null", "dataset.workers=0", "task=label", "diagnose.every=null"]
+    with pytest.raises(Stopped):
+        watched.run(run, *typed, stop_after=6)
+    path = next((run / "checkpoints").glob("step-*6.safetensors"))
+    found = container.read(path)
+    old = {"data": {"fingerprint": found.meta["data"]["fingerprint"]}}  # as it was written once
+    container.write(path, found.tensors, found.meta | old)
+    pixel(root)
+    with pytest.raises(UserMistake, match="this run began with: put it back"):
+        watched.run(run, *typed)
+    pixel(root)  # and back
+    (root / "b").rename(root / "cats")
+    watched.run(run, *typed)
+    told = " ".join("".join(capsys.readouterr()).split())
+    good = "the same data under other names, which are kept from here on: b is cats now" in told
+    good = good and container.read(run / "generator.safetensors").meta["step"] == 12
+    tally(2, 2 * good, "which class has another name; that the data are others, if not in what")
 
 
 @pytest.mark.fault("D18", "room for the data comes and goes", "a run in memory goes on as a stream")

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_cli import state
+from gan_cli import container, state
 from gan_cli.status import Status
 from gan_cli.study.ledger import Ledger
 from tests.faults.nursery import GAME, Child, Nursery, Plant
@@ -30,9 +30,10 @@ Tally = Callable[[int, int, str], None]
 SHORT = [*GAME, "steps=20", "checkpoint_every=5"]
 DIGITS = ["train", *SHORT, "run_dir=r"]
 STEP, WRITTEN = "gan_cli.train:_pace", "gan_cli.state:save"
+EXAMINED = "gan_cli.evaluation:Examiner.examine"
 MOMENTS = {
     "a step": Plant(STEP, 13),
-    "an evaluation": Plant("gan_cli.evaluation:Examiner.examine"),
+    "an evaluation": Plant(EXAMINED),
     "a save": Plant(WRITTEN, 2),
     "a look": Plant("gan_cli.glance:Glance.__call__", 2),
     "a picture": Plant("gan_cli.show:Show.grid"),
@@ -329,6 +330,65 @@ def test_a_save_that_is_met_by_a_signal_is_the_last_one(
             assert state.steps(place / "r" / "checkpoints") == [10, 5]
             goes_on(nursery.start(DIGITS, place), straight)
     told = "stopped and saved at step 10: the save that was under way"
+    tally(count.tried, count.survived, told)
+
+
+MEASURING = "gan_cli.metric.sliced_wasserstein:SlicedWasserstein.__call__"
+OFTEN = [*DIGITS, "evaluate_every=4", "checkpoint_every=8", "sample_every=8", "steps=12"]
+
+
+@pytest.fixture(scope="module")
+def often(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody stopped, measured at steps that are kept, and at one that is not."""
+    place = tmp_path_factory.mktemp("often")
+    assert nursery.run(OFTEN, place).wait() == 0
+    return place / "r"
+
+
+@pytest.mark.fault(
+    "S3",
+    "a signal or kill -9 during an evaluation, or when one is due",
+    "again and again, while a metric takes 30 s, of a step that is kept and one that is not",
+)
+def test_an_evaluation_is_not_waited_for_and_made_up(
+    nursery: Nursery, often: Path, tmp_path: Path, times: Times, tally: Tally
+) -> None:
+    first, second = Plant(MEASURING, 1, 30.0), Plant(EXAMINED, 2, 30.0)
+    ways = (  # when and how each session is ended, and the step that is the newest kept then
+        (
+            *((first, signal.SIGUSR1, 4), (first, signal.SIGKILL, 4), (second, signal.SIGKILL, 8)),
+            *((first, signal.SIGTERM, 8), (second, signal.SIGINT, 12), (first, signal.SIGKILL, 12)),
+        ),
+        ((Plant(STEP, 4), signal.SIGTERM, 4), (Plant(STEP, 8), signal.SIGHUP, 12)),
+        ((second, signal.SIGKILL, 8), (second, signal.SIGKILL, 12)),
+        ((second, signal.SIGUSR2, 8), (Plant(WRITTEN, 1), signal.SIGTERM, 12)),
+    )
+    count = Count()
+    for number, sessions in enumerate(ways[: times(1, len(ways))]):
+        place = tmp_path / str(number)
+        for plant, sent, step in sessions:
+            with count.one():
+                child = nursery.start(OFTEN, place, [plant])
+                child.met()
+                since = time.monotonic()
+                child.kill(sent)
+                if sent == signal.SIGKILL:
+                    assert child.wait() == -sent
+                    found = state.newest(place / "r" / "checkpoints")
+                    assert found is not None
+                    assert found.checkpoint.meta["step"] == step
+                else:
+                    assert saved(child, 128 + sent) == step
+                assert time.monotonic() - since < 2
+        with count.one():
+            again = nursery.run(OFTEN, place)
+            mine, right = (container.read(p / "best.safetensors") for p in (place / "r", often))
+            assert [mine.meta[k] for k in ("step", "best")] == [
+                right.meta[k] for k in ("step", "best")
+            ]
+            assert all(mine.tensors[name].equal(right.tensors[name]) for name in right.tensors)
+            goes_on(again, often)
+    told = "stopped and saved at step 8: what was not measured then is when the run goes on"
     tally(count.tried, count.survived, told)
 
 

@@ -52,6 +52,7 @@ LAYERS = (  # bottom first; imports point down, never up, never across between p
     ("show", "draw", "tabled", "walk", "timelapse", "reply", "neighbours_report", "best", "watch"),
     ("follow",),
     ("greeting", "looks"),
+    ("standing",),
     ("train", "export", "page", "invert", "report"),
     ("laws", "lab", "serve"),
     ("cli",),

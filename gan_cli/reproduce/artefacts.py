@@ -63,7 +63,7 @@ def tensors(original: Path, again: Path, step: int) -> Tensors | None:
 
 def _order(name: str) -> tuple[bool, str]:
     """Weights first: what they came to is told by nothing else."""
-    return "optim" in name or name.startswith("opt"), name
+    return name.startswith("opt_"), name
 
 
 def _same(a: Tensor, b: Tensor) -> bool:
