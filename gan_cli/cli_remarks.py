@@ -39,7 +39,9 @@ def about(made: Board, reference: Group | None, alone: bool) -> list[str]:
         )
     notes += _otherwise(made)
     if made.twice:
-        notes.append(f"{many(made.twice, 'run')} of a seed that another has trained for longer")
+        notes.append(
+            f"{many(made.twice, 'run')} of a seed that another has trained as long, or longer"
+        )
     short = [result for result in made.results if result.figures and result.step < result.steps]
     if short:
         notes.append(f"{many(len(short), 'run')} short of the end: --at STEP takes all at one step")

@@ -49,6 +49,9 @@ def main(argv: list[str]) -> int:
         written.show(asks.format_help())
         return 0
     asked = asks.parse_intermixed_args(argv)
+    for text in asked.overrides:
+        if "=" not in text:
+            raise UserMistake(f"{clean(text)} is no KEY=VALUE; one run is reproduced at a time")
     import_from_here(asked.config_dir, *classes(asked.overrides))
     sources = Sources(asked.config_dir, asked.config_name)
     run: Path = asked.run
@@ -83,7 +86,8 @@ def parser() -> argparse.ArgumentParser:
     made = Parser("gan reproduce", words, EXAMPLES, as_is=True)
     add = made.add_argument
     add("run", type=Path, metavar="RUN", help="the directory of a run")
-    add("overrides", nargs="*", metavar="KEY=VALUE", help="hardware.*, or where the data are now")
+    words = "hardware.*, or where the data are now"
+    add("overrides", nargs="*", default=[], metavar="KEY=VALUE", help=words)
     add("--out", type=Path, metavar="DIR", help="where it is trained again (RUN.reproduced)")
     add("--steps", type=whole(1), metavar="N", help="up to this step (its newest checkpoint)")
     add(

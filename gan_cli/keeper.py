@@ -119,7 +119,11 @@ class Keeper:
             if self.run.unread:
                 raise BadFile(f"{self.run.unread}; to start over: fresh=true")
             if self.run.generator.exists():
-                console.warn(f"{self.run.checkpoints} holds no checkpoint: starting from step 0")
+                raise BadFile(
+                    f"{self.run.checkpoints} holds no checkpoint any more, though the run was "
+                    "trained: put one back, or start over with fresh=true (what is left is moved "
+                    "aside)"
+                )
             return 0
         for reason in found.rejected:
             console.warn(f"passed over a checkpoint: {reason}")

@@ -116,10 +116,22 @@ class Looks:
 
     def kept(self, done: int) -> None:
         """Write a checkpoint, and what may be gone back to stays."""
-        agreed(partial(self.keeper.save, done, self.watch.spare))
+        agreed(partial(self._kept, done))
+
+    def _kept(self, done: int) -> None:
+        try:
+            self.keeper.save(done, self.watch.spare)
+        except DiskFailure as error:
+            last = self.keeper.last()
+            left = f"what was saved is {last}" if last else "nothing was saved before"
+            said = f"{error}; {left}; once there is room, the same command goes on"
+            raise DiskFailure(said) from error
 
     def cause(self, error: RuntimeError | ValueError) -> NumericalFailure:
-        """The number that is not finite for which a step raised an error; the error without one."""
+        """The number that is not finite for which a step raised an error.
+
+        Raises the error itself where there is none.
+        """
         if dist.size() > 1:  # the others are elsewhere
             raise error
         try:
@@ -140,6 +152,8 @@ class Looks:
         """The failure with all that is known: what it was, what is left, and what may help."""
         last = dist.told(self.keeper.last())
         left = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
+        if times := len(self.watch.rewinds):
+            left = f"it has gone back {times} times, and does no more (policy.times); {left}"
         said = f"step {step}: {found}; {left}; {remedy(found)}" if found else f"{failure}; {left}"
         return NumericalFailure(said, step, failure.bad)
 

@@ -122,7 +122,7 @@ class Run:
         """
         directory = _place(config, overrides)
         with disk(directory):
-            run = cls(directory, hold(directory))
+            run = cls(directory, _hold(directory))
             try:
                 if config.get("fresh") and used(directory):
                     run._move_aside()
@@ -248,6 +248,14 @@ class Run:
                 replace(crash, "".join(traceback.format_exception(error)).encode())
                 error.add_note(f"the traceback is in {crash}")
         self.close()
+
+
+def _hold(directory: Path) -> int:
+    """The lock of a run; UserMistake, with what to do, where another process has it."""
+    try:
+        return hold(directory)
+    except UserMistake as error:
+        raise UserMistake(f"{error}; wait for it, or another place: run_dir=DIR") from error
 
 
 def _place(config: dict[str, Any], overrides: list[str]) -> Path:

@@ -46,6 +46,8 @@ class Status:
         try:
             found = strict.parse(small(directory / NAME))
             strict.check(found)
+            if not isinstance(found, dict):
+                raise ValueError("no status of a run")
             told = cls(**found)
             told._check()
         except FileNotFoundError:

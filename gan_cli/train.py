@@ -197,7 +197,8 @@ def _led(asked: Asked, at: Standing, run: Run, console: Console) -> bool:
             console.say(show.summary)
         if session.guard and session.guard.about:
             console.warn(session.guard.about)
-        console.say(farewell(run, config, session, best))
+        if asked.beside is None:
+            console.say(farewell(run, config, session, best))
     return False
 
 

@@ -14,6 +14,7 @@ from gan_cli.dataset.ring import Ring
 from gan_cli.diagnosis import COLLAPSE, Light, Look, light, measure
 from gan_cli.diagnosis.limits import Limit, Limits
 from gan_cli.diagnosis.signs import READINGS, replay, signs
+from gan_cli.facts import hidden
 from gan_cli.glance import Glance
 from gan_cli.lately import norms
 from gan_cli.session import make
@@ -222,7 +223,7 @@ def played(*overrides: str, looks: int = 6, every: int = 40) -> list[dict[str, L
     for step in range(looks * every):
         train.reseed(0, step)
         told = session.step(train._batches(session, step), step)
-        facts.append({name: float(value) for name, value in told.items()})
+        facts.append({name: float(value) for name, value in told.items() if not hidden(name)})
         if (step + 1) % every == 0:
             seen.append(Look(step + 1, norms(facts) | glance.begun | glance()))
             facts = []

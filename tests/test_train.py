@@ -269,9 +269,13 @@ def test_a_head_start_of_the_whole_budget_is_refused(tmp_path):
         run(tmp_path / "run", "steps=5", "head_start.d=5")
 
 
-def test_lost_checkpoints_are_told(tmp_path, capsys):
+def test_a_run_whose_checkpoints_were_removed_is_not_trained_over(tmp_path):
     directory = run(tmp_path / "run", "steps=10")
     for path in (directory / "checkpoints").glob("*.safetensors"):
         path.unlink()
-    run(directory, "steps=10")
-    assert "holds no checkpoint: starting from step 0" in "".join(capsys.readouterr())
+    left = {path: path.read_bytes() for path in directory.rglob("*.*") if path.is_file()}
+    with pytest.raises(BadFile, match="holds no checkpoint any more.*fresh=true"):
+        run(directory, "steps=10")
+    assert left == {path: path.read_bytes() for path in left}
+    run(directory, "steps=10", "fresh=true")
+    assert (tmp_path / "run.old-1" / "generator.safetensors").exists()

@@ -136,8 +136,9 @@ class _From:
 def _told(error: Exception, i: int) -> GanError:
     if isinstance(error, BadFile):  # a worker's message comes wrapped in its traceback
         return BadFile(str(error).rpartition("BadFile: ")[2].strip())
+    said = str(error).strip() or type(error).__name__
     return GanError(
-        f"reading batch {i} failed: {str(error).splitlines()[0]} (a worker that was killed is most "
+        f"reading batch {i} failed: {said.splitlines()[0]} (a worker that was killed is most "
         "often short of memory: dataset.workers=0 reads without workers)"
     )
 

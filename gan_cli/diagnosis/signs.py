@@ -150,7 +150,8 @@ def weights(past: Past, now: Look, limits: Limits) -> Sign | None:
 def finite(past: Past, now: Look, limits: Limits) -> Sign | None:
     """Numbers that are none any more."""
     count = now.measured.get("failed", 0.0)
-    words = "{:.0f} numbers are NaN or infinite" if count else "every number is finite"
+    some = "{:.0f} numbers are" if count > 1 else "a number is"
+    words = f"{some} NaN or infinite" if count else "every number is finite"
     return Sign(Light.RED if count else Light.GREEN, count, 1.0, words.format(count))
 
 

@@ -57,7 +57,9 @@ class Verdict:
         return f"{self._how_far()}: {self._why()}"
 
     def _counts(self) -> list[str]:
-        counts = {"row": self.course.rows, "picture": self.pictures.count}
+        counts = {"row": self.course.rows}
+        if self.pictures.count:
+            counts["picture"] = self.pictures.count
         if self.tensors is not None:
             counts["tensor"] = self.tensors.count
         told = {word: counts[word] for word in ("row", "tensor", "picture") if word in counts}
@@ -105,7 +107,9 @@ class Verdict:
             names = [one.name for one in tensors.unequal] + tensors.alone
             shares = [one.share for one in tensors.unequal]
             told.append(_part("tensors", tensors.count, len(tensors.unequal), names, shares))
-        told.append(_part("pictures", pictures.count, len(pictures.unequal), pictures.unequal, []))
+        if pictures.count:
+            unequal = pictures.unequal
+            told.append(_part("pictures", pictures.count, len(unequal), unequal, []))
         return ["", "compared", "the same", "first that is not", "largest difference"], told
 
     def columns(self) -> tuple[list[str], list[list[Cell]]]:
