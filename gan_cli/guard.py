@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli import dist
-from gan_cli.facts import Bad, Facts, norms_of, sizes_of
+from gan_cli.facts import Bad, Facts, named, norms_of, sizes_of
 from gan_cli.memory import Remembers
 from gan_cli.player import Player
 from gan_cli.policy import Policy, Skips
@@ -51,7 +51,8 @@ class Guard:
         self, players: Sequence[Player], slopes: Sequence[Sequence[Tensor]], facts: Facts
     ) -> None:
         """Raise NotMade unless all of it is finite."""
-        told = {name: value.detach() for name, value in facts.items()}
+        own = named(facts, players[0].name.lower()) if len(players) == 1 else facts
+        told = {name: value.detach() for name, value in own.items()}
         told |= {f"_slopes/{p.name}": norms_of(s) for p, s in zip(players, slopes, strict=True)}
         for name, player in self.players.items():
             if moved := [b for b in player.net.buffers() if b.is_floating_point() and b.numel()]:

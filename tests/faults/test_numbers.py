@@ -103,6 +103,17 @@ def test_a_loss_that_is_nan_is_named(tmp_path, times: Times, tally: Tally, side)
     tally(len(names), survived, "exit 5: “step 3: D: loss/d is nan; the last good checkpoint is …”")
 
 
+@pytest.mark.fault("N1", "the same, under policy=skip", "an own loss gives NaN at its third call")
+def test_a_loss_that_is_nan_is_skipped_by_name(tmp_path, tally: Tally, capsys):
+    for side in "dg":
+        swap = faulty("Loss", "loss/hinge", side=side, at=3)
+        end = ended(tmp_path / side, swap, "policy=skip", *QUIET)
+        assert (end.error, end.newest) == (None, 12)
+        told = "".join(capsys.readouterr())
+        assert f"step 3: {side.upper()}: loss/{side} is nan; this update is not made" in told
+    tally(2, 2, "“step 3: G: loss/g is nan; this update is not made …”; training goes on")
+
+
 @pytest.mark.fault("N1", "a penalty is infinite", "an own penalty is infinite at its third call")
 def test_a_penalty_that_is_infinite_is_named(tmp_path, tally: Tally):
     swap = {"penalty": {"mine": {"_target_": f"{HERE}.Penalty", "value": "inf"}}}
