@@ -25,6 +25,7 @@ from gan_cli.configs import directory
 from gan_cli.errors import UserMistake
 from gan_cli.launcher import several
 from gan_cli.options import classes, import_from_here
+from gan_cli.strict import clean
 
 Job = Callable[[DictConfig], float | None]
 
@@ -182,7 +183,8 @@ def _show(args: Namespace) -> None:
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
         _run_hydra(lambda _: None, args)
-    sys.stdout.write(shown.getvalue())
+    lines = shown.getvalue().expandtabs().split("\n")  # of files that may be a stranger's
+    sys.stdout.write("\n".join(clean(line, len(line)) for line in lines))
 
 
 def _run_hydra(job: Job, args: Namespace) -> None:
