@@ -112,7 +112,9 @@ def _kept(looks: Looks, interrupt: Interrupt, done: int, lost: bool) -> tuple[in
         signum = dist.agreed(interrupt.signum)
     elif looks.pictured(done):
         looks.shown(done, last=False)
-    return (signum, "") if signum is not None else _measured(looks, interrupt, done, keep)
+    if lost or signum is not None:  # measured, if ever, when it goes on
+        return signum, ""
+    return _measured(looks, interrupt, done, keep)
 
 
 def _measured(looks: Looks, interrupt: Interrupt, done: int, kept: bool) -> tuple[int | None, str]:
