@@ -13,19 +13,10 @@ from PIL import Image
 from gan_cli.dataset.folder import Folder
 from gan_cli.dataset.source import Resident
 from gan_cli.errors import BadFile, UserMistake
+from tests.faults.pictures import noise
+from tests.faults.pictures import plain as picture
 
 CPU = torch.device("cpu")
-
-
-def picture(path: Path, colour: Any = (200, 100, 50), mode: str = "RGB", size: Any = (16, 16)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, colour).save(path)
-
-
-def noise(path: Path, seed: int, size: tuple[int, int] = (16, 16)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
-    Image.fromarray(values).save(path)
 
 
 def folder(path: Path, **options: Any) -> Folder:
