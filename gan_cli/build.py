@@ -106,6 +106,7 @@ def parts(config: Config) -> Parts:
             "head_start_d": head_start["d"],
             "head_start_g": head_start["g"],
             "top_k": config["top_k"],
+            "share": config.get("share_fakes", False),
         },
     }
     lists = {group: specs.pop(group) or {} for group in LISTS}

@@ -54,6 +54,7 @@ KEYS = {
     "n_generator": whole(1),
     "pack": whole(1),
     "top_k": Kind("a share above 0 and up to 1", lambda v: is_number(v) and 0 < v <= 1),
+    "share_fakes": SWITCH,
     "head_start.d": whole(0),
     "head_start.g": whole(0),
     "init_from": TEXT.or_null(),

@@ -214,11 +214,13 @@ def _refuse_idle(parts: Parts, space: Space, typed: Iterable[str]) -> None:
 
 
 def _refuse_dynamics(parts: Parts, method: Method) -> None:
+    in_turn = isinstance(parts.dynamics, Alternating)
     if isinstance(method, GAN):
         reason = parts.dynamics.refuses(method)
+        if parts.turns.share and not in_turn:
+            raise UserMistake("share_fakes: D and G don't move in turn here: dynamics=alternating")
     else:
-        alone = isinstance(parts.dynamics, Alternating)
-        reason = None if alone else "there is no game to play so: dynamics=alternating"
+        reason = None if in_turn else "there is no game to play so: dynamics=alternating"
     if reason:
         raise UserMistake(f"dynamics: {reason}")
 

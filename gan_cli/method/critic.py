@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gan_cli.condition.headed import Headed
 from gan_cli.errors import UserMistake
+from gan_cli.model.stddev import MinibatchStd
 from gan_cli.player import Player
 
 
@@ -16,6 +17,7 @@ class Critic:
     def __init__(self, D: Player):
         self._player = D
         self.patches = judges_patches(D.net)
+        self.alone = judges_alone(D.net)
         self._averaged = Averaged(D.net) if self.patches else None
 
     @property
@@ -54,3 +56,32 @@ class Averaged(nn.Module):
 def judges_patches(D: nn.Module) -> bool:
     """Whether D gives a number for each patch of a sample."""
     return any(getattr(module, "patches", False) for module in D.modules())
+
+
+def judges_alone(D: nn.Module) -> bool:
+    """Whether what D says of a sample is a function of it and of D's weights, and of nothing else.
+
+    So that samples may be judged in one batch or in several. Said only of layers that are known:
+    those of torch that neither mix samples nor draw, and gan's own.
+    """
+    return not list(D.buffers()) and all(map(_judges_alone, D.modules()))
+
+
+def _judges_alone(layer: nn.Module) -> bool:
+    if isinstance(layer, MIXING) or getattr(layer, "crosses_samples", False):
+        return False
+    home = type(layer).__module__
+    return home.startswith("gan_cli.") or home in LAYERS
+
+
+MIXING = (MinibatchStd, nn.modules.dropout._DropoutNd, nn.RReLU, nn.MultiheadAttention)
+"""Layers that look at other samples, or draw."""
+
+LAYERS = frozenset(
+    f"torch.nn.modules.{kind}"
+    for kind in (
+        *("activation", "container", "conv", "flatten", "instancenorm", "linear"),
+        *("normalization", "padding", "pixelshuffle", "pooling", "sparse", "upsampling"),
+    )
+)
+"""Where torch keeps those that don't, where they have no buffers."""

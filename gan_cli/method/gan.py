@@ -26,6 +26,9 @@ from gan_cli.penalty import Seen
 from gan_cli.player import Player
 from gan_cli.term import Played
 
+Said = tuple[Tensor, dict[str, Tensor]]
+"""What D says of a batch: its raw outputs, and what its heads guess by name."""
+
 
 class GAN(Single):
     """G against D in alternation, each in turn with the other held fixed.
@@ -44,6 +47,7 @@ class GAN(Single):
         self.classes = game.wrong_among
         self.critic = Critic(D)
         self._heard: list[tuple[Tensor, Tensor]] = []
+        self._lent: list[Batch] = []
 
     @property
     def batches_per_step(self) -> int:
@@ -63,6 +67,7 @@ class GAN(Single):
     def step(self, batches: Iterable[Batch], step: int) -> Facts:
         """For k steps ascend D's gradient on a fresh batch; then descend G's."""
         updates: list[Facts] = []
+        self._lent.clear()
         for real in batches:
             if step >= self.turns.head_start_g:
                 updates.append(self.d_step(real))
@@ -86,10 +91,9 @@ class GAN(Single):
     def d_loss(self, real: Batch, fake: Batch | None = None) -> tuple[Tensor, Facts]:
         """What D minimises on each sample, `(N,)`: its side of the game, and what else it pays."""
         if fake is None:
-            with torch.no_grad():
-                fake = self.fake(real)
+            fake = self.drawn(real)
         real, fake = self.look(real), self.look(fake)
-        (d_real, guess_real), (d_fake, guess_fake) = self.hear(real), self.hear(fake)
+        (d_real, guess_real), (d_fake, guess_fake) = self.hear_both(real, fake)
         game = self.play(self.loss.d, d_real, d_fake)
         if self.classes is not None:  # a right sample with a wrong condition counts as fake
             d_wrong = self.judge(self.mismatched(real))
@@ -111,7 +115,7 @@ class GAN(Single):
 
     def g_loss(self, real: Batch) -> tuple[Tensor, Facts]:
         """What G minimises on each sample, `(N,)`: its side of the game, and what else it pays."""
-        fake = self.fake(real)
+        fake = self._lent.pop(0) if self._lent else self.fake(real)
         shown = self.look(fake)
         d_fake, guess = self.hear(shown)
         d_real = self.judge(self.look(real)) if self.loss.relative else None
@@ -191,11 +195,21 @@ class GAN(Single):
             raise UserMistake(f"G makes {tuple(x.shape)} where the data are {tuple(like.x.shape)}")
         return Batch(x, like.c, z)
 
+    def drawn(self, like: Batch) -> Batch:
+        """Fakes for D to learn from; with `share_fakes`, G's next step learns from them too."""
+        if not self.turns.share:
+            with torch.no_grad():
+                return self.fake(like)
+        if len(self._lent) == self.accumulate:
+            self._lent.clear()  # those of D's update before
+        self._lent.append(lent := self.fake(like))
+        return replace(lent, x=lent.x.detach())
+
     def judge(self, batch: Batch) -> Tensor:
         """D's raw outputs on a batch, `(N,)`; of a D that judges patches, `(N, P)`."""
         return self.critic.checked(self.D(batch.x, batch.c), len(batch))
 
-    def hear(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def hear(self, batch: Batch) -> Said:
         """D's raw outputs on a batch, and what its heads guess, `(N, guesses)` by name."""
         if not self.auxiliaries:
             return self.judge(batch), {}
@@ -203,6 +217,20 @@ class GAN(Single):
             output, guesses = self.critic.both(batch.x, batch.c)
         told = {name: guess.to(output.dtype) for name, guess in guesses.items()}
         return self.critic.checked(output, len(batch)), told
+
+    def hear_both(self, real: Batch, fake: Batch) -> tuple[Said, Said]:
+        """What D says of both: in one pass, where it judges each sample by itself."""
+        if not self.critic.alone:
+            return self.hear(real), self.hear(fake)
+        c = None if real.c is None or fake.c is None else torch.cat([real.c, fake.c])
+        outputs, guesses = self.hear(Batch(torch.cat([real.x, fake.x]), c))
+        sizes = [len(real), len(fake)]
+        of_real, of_fake = outputs.split(sizes)
+        guessed = {name: guess.split(sizes) for name, guess in guesses.items()}
+        return (
+            (of_real, {name: guess[0] for name, guess in guessed.items()}),
+            (of_fake, {name: guess[1] for name, guess in guessed.items()}),
+        )
 
     def play(self, side: Callable[..., Tensor], real: Tensor | None, fake: Tensor) -> Tensor:
         """One side of the loss on each sample, `(N,)`: of patches, their mean."""

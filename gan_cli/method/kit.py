@@ -104,8 +104,8 @@ class Recipe(Protocol):
 
 GAME = frozenset(
     """loss penalty constraint augment dynamics discriminator auxiliary condition term prior model
-    optimizer n_critic n_generator pack top_k head_start critic_norm accumulate clip_grad ema
-    freeze_d""".split()
+    optimizer n_critic n_generator pack top_k share_fakes head_start critic_norm accumulate
+    clip_grad ema freeze_d""".split()
 )
 """Groups and root keys that not every method has a use for."""
 

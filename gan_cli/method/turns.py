@@ -16,7 +16,8 @@ class Turns:
     """Who moves how often: D `critic` times, then G `generator` times, a step.
 
     `head_start_d` steps are D's alone at first, and `head_start_g` steps G's alone. G learns from
-    the share `top_k` of its batch that D likes most (Sinha et al. 2020, arXiv 2002.06224).
+    the share `top_k` of its batch that D likes most (Sinha et al. 2020, arXiv 2002.06224), and with
+    `share` from the very fakes that D has just learnt from, which saves a pass of G.
     """
 
     critic: int = 1
@@ -24,6 +25,7 @@ class Turns:
     head_start_d: int = 0
     head_start_g: int = 0
     top_k: float = 1.0
+    share: bool = False
 
     def __post_init__(self) -> None:
         if self.critic < 1:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 import torch
+from torch import nn
 
 from gan_cli import build, session
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
+from gan_cli.method.critic import judges_alone
 from gan_cli.method.gan import GAN
 from gan_cli.method.rules import d_net, rules
 from gan_cli.method.turns import Turns
@@ -241,3 +244,105 @@ def test_nothing_of_a_penalty_reaches_g(penalty):
         slopes.append(torch.autograd.grad(losses.sum(), gan.G.weights))
     for a, b in zip(*slopes, strict=True):
         assert torch.equal(a, b)
+
+
+ALONE = [
+    *(f"discriminator={name}" for name in entries("discriminator")),
+    *(f"model={name}" for name in entries("model")),
+    *(f"constraint={name}" for name in entries("constraint")),
+    *("critic_norm=layer", "critic_norm=instance", "critic_norm=group", "critic_norm=none"),
+    *("pack=2", "model.minibatch_std=4", "auxiliary=infogan", "task=label condition=projection"),
+]
+
+
+@pytest.mark.parametrize("override", ALONE)
+def test_a_d_that_judges_each_sample_by_itself_says_the_same_of_two_batches_in_one(override):
+    """And one that is taken for such a D is one: what it says of a sample depends on no other."""
+    config = composed("dataset=digits", *override.split(), "batch_size=8", "steps=1")
+    try:
+        made = session.make(config, build.parts(config), torch.device("cpu"))
+    except UserMistake:
+        pytest.skip("no D of images")
+    gan = made.method
+    if not isinstance(gan, GAN):
+        pytest.skip("nobody judges")
+    real, other = made.feed(0), made.feed(1)
+    mixes = {"pack=2", "model.minibatch_std=4", "model=stylegan2", "discriminator=stylegan2"}
+    if mixes & set(override.split()):
+        assert not gan.critic.alone
+    if not gan.critic.alone:
+        return
+    together = [said for said, _ in gan.hear_both(real, other)]
+    apart = [gan.hear(batch)[0] for batch in (real, other)]
+    for one, two in zip(together, apart, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["BatchNorm1d", "Dropout", "RReLU", "Unknown"])
+def test_a_layer_that_mixes_draws_or_is_not_known_is_asked_batch_by_batch(layer):
+    class Unknown(nn.Module):
+        pass
+
+    made = {
+        "BatchNorm1d": lambda: nn.BatchNorm1d(4),
+        "Dropout": nn.Dropout,
+        "RReLU": nn.RReLU,
+        "Unknown": Unknown,
+    }[layer]()
+    plain = [nn.Linear(4, 4), nn.LeakyReLU(), nn.LayerNorm(4)]
+    assert judges_alone(nn.Sequential(*plain))
+    assert not judges_alone(nn.Sequential(*plain, made))
+
+
+class Counted(nn.Module):
+    """A network that counts its passes, and keeps what it made."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net, self.z_dim, self.made = net, net.z_dim, list[torch.Tensor]()
+
+    def forward(self, z: torch.Tensor, c: torch.Tensor | None = None) -> torch.Tensor:
+        self.made.append(self.net(z, c))
+        return self.made[-1]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize(("critic", "generator"), [(1, 1), (3, 2)])
+def test_shared_fakes_are_made_once_and_both_players_learn_from_them(critic, generator, accumulate):
+    gan = game(f"n_critic={critic}", f"n_generator={generator}", f"accumulate={accumulate}")
+    gan.turns = dataclasses.replace(gan.turns, share=True)
+    gan.G.net = counted = Counted(gan.G.net)
+    seen: list[torch.Tensor] = []
+    gan.judge, judge = lambda batch: seen.append(batch.x) or judge(batch), gan.judge
+    gan.hear_both = lambda real, fake: seen.append(fake.x) or (gan.hear(real), gan.hear(fake))
+    before = weights(gan.D)
+    gan.step(batches(critic), 0)
+    assert not same(before, gan.D)
+    assert len(counted.made) == (critic + generator - 1) * accumulate  # one less than without
+    last = counted.made[(critic - 1) * accumulate : critic * accumulate]
+    for made in last:  # those of D's last update are shown again, now to teach G
+        shown = [x for x in seen if torch.equal(x, made)]
+        assert not shown[0].requires_grad
+        assert shown[-1].requires_grad
+    gan.step(batches(critic), 1)
+    assert len(counted.made) == 2 * (critic + generator - 1) * accumulate
+
+
+def test_shared_fakes_teach_g_what_d_says_of_them_now():
+    gan, (real,) = game("optimizer=sgd"), batches()
+    gan.turns = dataclasses.replace(gan.turns, share=True)
+    fake = gan.drawn(real)
+    (lent,) = gan._lent
+    x = lent.x
+    assert x.requires_grad
+    assert not fake.x.requires_grad
+    assert torch.equal(fake.x, x.detach())
+    expected = gan.loss.g(None, gan.judge(Batch(x.detach()))).mean()
+    _, facts = gan.g_loss(real)
+    torch.testing.assert_close(facts["loss"], expected.detach())
+
+
+def test_fakes_are_shared_only_where_players_move_in_turn():
+    config = composed("dataset=ring", "share_fakes=true", "dynamics=simultaneous")
+    with pytest.raises(UserMistake, match="share_fakes.*dynamics=alternating"):
+        session.make(config, build.parts(config), torch.device("cpu"))
