@@ -51,4 +51,7 @@ def norms_of(tensors: Sequence[Tensor]) -> Tensor:
 
 def sizes_of(tensors: Sequence[Tensor]) -> Tensor:
     """The largest absolute number of each tensor, NaN where there is one, `(n,)`."""
-    return torch.stack(torch._foreach_norm(list(tensors), torch.inf))
+    if tensors[0].is_cuda:  # in one kernel, which on a CPU takes fifteen times as long
+        return torch.stack(torch._foreach_norm(list(tensors), torch.inf))
+    low, high = zip(*(torch.aminmax(tensor.detach()) for tensor in tensors), strict=True)
+    return torch.maximum(torch.stack(high), -torch.stack(low))

@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils._pytree import tree_map
 
 from gan_cli.errors import DiskFailure, NumericalFailure
+from gan_cli.facts import sizes_of
 from gan_cli.log import Log
 
 
@@ -362,3 +363,19 @@ def test_training_outlives_a_full_disk_and_rows_wait_for_space(tmp_path: Path) -
     assert (full, rows) == (20, 80)
     assert 4 <= points < 12
     assert sorted("TensorBoard" in warning for warning in warnings) == [False, True]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_size_of_a_tensor_is_its_largest_absolute_number_or_what_is_none(dtype):
+    numbers = [
+        [1.0, -3.0],
+        [2.0, 0.5],
+        [-0.0, 0.0],
+        [math.nan, 1.0],
+        [1.0, math.inf],
+        [-math.inf, 1.0],
+        [math.inf, math.nan],
+    ]
+    tensors = [torch.tensor(values, dtype=dtype, requires_grad=True) for values in numbers]
+    expected = torch.tensor([3.0, 2.0, 0.0, math.nan, math.inf, math.inf, math.nan], dtype=dtype)
+    torch.testing.assert_close(sizes_of(tensors), expected, rtol=0, atol=0, equal_nan=True)
