@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn.functional import conv_transpose2d, pixel_shuffle
 
 from gan_cli.model import IMAGE_NORMS, Generator, Shape
 from gan_cli.model.conditional_norm import conditional, hidden
@@ -40,11 +41,8 @@ class Up(Generator):
         bias = isinstance(norm(1), nn.Identity)
         self.first = nn.Linear(z_dim, widths[0] * self.base[1] * self.base[2], bias=bias)
         self.hidden = nn.ModuleList(hidden(norm(w)) for w in widths)
-        outs = [*widths[1:], shape[0]]
-        self.up = nn.ModuleList(
-            nn.ConvTranspose2d(w, out, 4, 2, 1, bias=bias or i == ups - 1)
-            for i, (w, out) in enumerate(zip(widths, outs, strict=True))
-        )
+        between = [nn.ConvTranspose2d(w, w // 2, 4, 2, 1, bias=bias) for w in widths[:-1]]
+        self.up = nn.ModuleList([*between, ToImage(widths[-1], shape[0], 4, 2, 1)])
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Images in [-1, 1], `(N, z_dim), (N,) -> (N, C, H, W)`."""
@@ -52,6 +50,24 @@ class Up(Generator):
         for told, up, (height, width) in zip(self.hidden, self.up, self.sizes[1:], strict=True):
             x = up(told(x, c))[..., :height, :width]
         return x.tanh()
+
+
+class ToImage(nn.ConvTranspose2d):
+    """A transposed convolution with a kernel of 4 and a stride of 2, to few channels.
+
+    On a CPU it is computed as what it comes to: of each 2×2 pixels each has a kernel of 2 of its
+    own, so that a transposed convolution of stride 1 gives them as 4 channels. With so few channels
+    that takes a third to a half of the time.
+    """
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """An image of twice the size, `(N, in, H, W) -> (N, out, 2H, 2W)`."""
+        if x.device.type != "cpu":
+            return super().forward(x)
+        kernels = self.weight.unflatten(2, (2, 2)).unflatten(4, (2, 2))  # in out y0 y1 x0 x1
+        kernels = kernels.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
+        bias = None if self.bias is None else self.bias.repeat_interleave(4)
+        return pixel_shuffle(conv_transpose2d(x, kernels, bias), 2)[..., 1:-1, 1:-1]
 
 
 def down(width: int, norm_name: str, shape: Shape) -> tuple[nn.Sequential, int]:
