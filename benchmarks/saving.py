@@ -2,9 +2,10 @@
 
     python benchmarks/saving.py
 
-saves and loads states of several sizes in turn: as a run does (serialised, with a SHA-256, synced,
-renamed, read back and verified), as `container.write` alone, and with torch.save, which neither
-syncs nor verifies, and with torch.save followed by a sync. Writes benchmarks/results/saving.json.
+saves and loads states of several sizes in turn: as a run does (with a SHA-256, synced, renamed,
+read back and compared, the oldest of three removed), as `container.write` alone, with torch.save,
+which neither syncs nor verifies, and with torch.save followed by a sync. Writes
+benchmarks/results/saving.json.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,12 @@ def tensors(megabytes: int) -> dict[str, Tensor]:
 
 def ways(place: Path, held: dict[str, Tensor]) -> dict[str, Callable[[], object]]:
     """What is timed, by name."""
-    meta: dict[str, Any] = {"kind": "train", "step": 1}
+    meta: dict[str, Any] = {"kind": "train"}
+    steps = count(1)
+
+    def save() -> None:
+        step = next(steps)
+        state.save(place / "run", step, held, meta | {"step": step})
 
     def plainly(sync: bool) -> None:
         with (place / "plain.pt").open("wb") as file:
@@ -49,7 +56,7 @@ def ways(place: Path, held: dict[str, Tensor]) -> dict[str, Callable[[], object]
                 os.fsync(file.fileno())
 
     return {
-        "save": lambda: state.save(place / "run", 1, held, meta),
+        "save": save,
         "write": lambda: container.write(place / "one.safetensors", held, meta),
         "load": lambda: state.newest(place / "run"),
         "torch.save": lambda: plainly(sync=False),

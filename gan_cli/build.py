@@ -24,6 +24,7 @@ from gan_cli import makers
 from gan_cli.anneal import Anneal
 from gan_cli.augment import Augment
 from gan_cli.auxiliary import Auxiliary
+from gan_cli.average import Averaging
 from gan_cli.condition import Condition
 from gan_cli.configs import directory
 from gan_cli.constraint import Constraint
@@ -38,7 +39,6 @@ from gan_cli.metric import Metric
 from gan_cli.model import Model
 from gan_cli.optimizer import Optimizer
 from gan_cli.penalty import Penalty
-from gan_cli.player import Averaging
 from gan_cli.policy import Policy
 from gan_cli.prior import Prior
 from gan_cli.schedule import Schedule
@@ -98,7 +98,7 @@ def parts(config: Config) -> Parts:
     problems: list[str] = []
     head_start = config["head_start"]
     specs = {name: config.get(name) for name in _DUTIES} | {
-        "averaging": {"_target_": "gan_cli.player.Averaging", **config["ema"]},
+        "averaging": {"_target_": "gan_cli.average.Averaging", **config["ema"]},
         "turns": {
             "_target_": "gan_cli.method.turns.Turns",
             "critic": config["n_critic"],
@@ -168,7 +168,7 @@ _DUTIES = {
     "schedule": ("__call__",),
     "anneal": ("over", "to"),
     "policy": ("acts", "returns", "signs", "__call__", "failed", "factor"),
-    "hardware": ("claim", "dtype", "autocast", "circumstances"),
+    "hardware": ("claim", "speed", "circumstances"),
 }
 """The groups, and what a component of each must have; its protocol says what it means."""
 

@@ -1,5 +1,6 @@
 """The command line: the verbs of `gan`. Nothing heavy is imported before a verb needs it."""
 
+import gc
 import os
 import sys
 
@@ -12,6 +13,7 @@ VERBS = {
     "doctor": ("gan_cli.cli_doctor", "what went wrong in a run, and what to try next"),
     "sample": ("gan_cli.sample", "draw samples from a run, a checkpoint or a generator file"),
     "evaluate": ("gan_cli.cli_evaluate", "measure a generator or a directory of images"),
+    "bench": ("gan_cli.cli_bench", "how fast a command trains here, and where the time goes"),
     "reproduce": ("gan_cli.cli_reproduce", "train a run again, and say whether it is the same"),
     "serve": ("gan_cli.serve", "explore a generator on a page in your browser"),
     "export": ("gan_cli.export", "write a generator for others: safetensors, ONNX, torch.export"),
@@ -23,6 +25,10 @@ VERBS = {
     "completion": ("gan_cli.cli_complete", "print the tab completion for bash, zsh or fish"),
 }
 """What there is to do: the module whose `main(argv)` does it, and what `gan --help` says."""
+
+SELDOM = 200_000
+"""New objects after which those without a use are looked for: imports make very many, all of use,
+and to go through them took a sixth of the time until a run's first step."""
 
 FIRST = {
     "gan train": "train on handwritten digits, everything at its default",
@@ -41,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     # Threads that wait by spinning starve each other as soon as anything else runs on the machine:
     # measured, up to ten times slower. It is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    gc.set_threshold(SELDOM)
     try:
         code = _route(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()

@@ -104,7 +104,7 @@ def _after(verb: str, words: list[str]) -> list[str]:
         found = import_module(PARSERS[verb]).parser()
         if (options := _options(found, words[2:])) or words[-1].startswith("-"):
             return options
-    if verb == "tune":  # without its own options
+    if verb in ("tune", "bench"):  # without its own options
         return _settings([*(word for word in words[2:-1] if "=" in word), words[-1]])
     if verb in ("train", "explain", "check"):
         return _settings(words[2:])
@@ -125,7 +125,9 @@ def _after(verb: str, words: list[str]) -> list[str]:
     return _AFTER.get(verb, [])
 
 
-PARSERS = {verb: VERBS[verb][0] for verb in ("tune", "list", "compare", "report", "reproduce")}
+PARSERS = {
+    verb: VERBS[verb][0] for verb in ("tune", "bench", "list", "compare", "report", "reproduce")
+}
 """Modules whose `parser` knows the options of a verb."""
 
 _AFTER = {"completion": [*SCRIPTS], "help": [*VERBS], "data": ["check", "preview"]}

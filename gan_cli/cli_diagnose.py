@@ -262,10 +262,10 @@ def _two_budgets(parsed: list[Override]) -> list[str]:
 def _chosen_twice(composer: Composer, parsed: list[Override]) -> list[str]:
     """Two choices of a group whose choices compose: the first would be dropped without a word."""
     told = []
-    for group in composer.lists:
+    for group in composer.groups:
         chosen = [o for o in parsed if o.key_or_group == group and not _is_dict(o)]
         texts = list(dict.fromkeys(str(o.input_line) for o in chosen))
-        if len(texts) > 1:
+        if len(texts) > 1 and group in composer.lists:
             values = ",".join(keys.shown(o.value()) for o in chosen if not o.is_sweep_override())
             told.append(f"{' and '.join(texts)}: a list pays them all: {group}=[{values}]")
     return told

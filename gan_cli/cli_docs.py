@@ -68,13 +68,15 @@ def _joined(block: str) -> str:
 def read(target: str) -> Doc | None:
     """The parts of what the class `package.module.Class` says; None where it isn't found.
 
-    A method that the class does not define itself is looked for in its bases.
+    It can be a package's, imported from one of its modules. A method that the class does not define
+    itself is looked for in its bases.
     """
     module, _, name = target.rpartition(".")
-    tree = _tree(module)
-    node = tree and _class(tree, name)
-    if not tree or not node:
+    there = _tree(module)
+    found = there and _base(there, name)
+    if not found:
         return None
+    tree, node = found
     doc = split(ast.get_docstring(node) or "")
     methods, arguments = _inherited(tree, node, depth=3)
     if not doc.summary and not doc.labels:

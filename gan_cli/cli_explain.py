@@ -23,7 +23,7 @@ from gan_cli.strict import clean
 
 GROUPS = {
     "experiment": "Results we stand by: a whole command under one name.",
-    "hardware": "Device, precision and threads.",
+    "hardware": "Device, precision, layout, threads: how to compute.",
     "discriminator": "Another family for D than the model's own.",
     "anneal": "What changes over a run, and to what.",
 }

@@ -157,6 +157,8 @@ def misfit(key: str, asked: Any, default: Any) -> str | None:
         return None
     if isinstance(asked, list) and is_number(default):
         return None  # one number or one for each side: the component knows
+    if default == "auto" and isinstance(asked, bool):
+        return None  # a switch that the machine may set: the component knows
     kind = _KINDS.get(type(default))
     return None if kind is None or kind.fits(asked) else mismatch(key, asked, kind)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,17 +76,9 @@ class Plan:
 
 def _had(before: Circumstances) -> Config:
     """The hardware of a session, as settings, where this machine has it."""
-    from gan_cli.fast import pick_device
+    from gan_cli.fast import as_settings
 
-    had: Config = {}
-    threads = before.get("threads")
-    if type(threads) is int and 0 < threads <= (os.cpu_count() or 1):
-        had["threads"] = threads
-    if before.get("precision") in ("float32", "bfloat16"):
-        had["precision"] = before["precision"]
-    with suppress(UserMistake):  # it isn't here, or nobody knows which it was
-        had["device"] = pick_device(str(before.get("device"))).type
-    return had
+    return as_settings(before, os.cpu_count() or 1)
 
 
 def differing(plan: Plan, found: list[Stage], out: Path) -> list[str]:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra import version
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from gan_cli import cli_failure, cli_keys
-from gan_cli.cli_compose import FAILURES, Composer, Sources, plain, words
+from gan_cli.cli_compose import FAILURES, Composer, Sources, in_words, plain, words
 from gan_cli.cli_diagnose import Diagnosis, diagnose
 from gan_cli.cli_resume import rewrite
 from gan_cli.configs import directory
@@ -31,6 +33,9 @@ Job = Callable[[DictConfig], float | None]
 
 DRY_RUN = "--dry-run"
 """The flag that shows what a sweep would do."""
+
+VERSION = "1.3"
+"""Whose ways of Hydra's are kept to."""
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
@@ -64,7 +69,7 @@ def main(argv: list[str]) -> int:
 
         run(composer, args.overrides, argv, args.dry_run)
     else:
-        _single(args, argv, composer.groups)
+        _single(composer, args.overrides, argv)
     return 0
 
 
@@ -111,17 +116,19 @@ def _refuse_flags(args: Namespace) -> None:
         raise UserMistake("--package says which part to show: it needs --cfg job")
 
 
-def _single(args: Namespace, argv: list[str], groups: list[str]) -> None:
-    """One job; what it raises is raised here, out of Hydra's reach."""
+def _single(composer: Composer, overrides: list[str], argv: list[str]) -> None:
+    """One job, in what Hydra makes for it; what it raises is raised here, out of Hydra's reach."""
     raised: list[Exception] = []
 
     def job(config: DictConfig) -> None:
         try:
-            train(config, argv, groups)
+            train(config, argv, composer.groups)
         except Exception as error:  # noqa: BLE001, raised again below
             raised.append(error)
 
-    _run_hydra(job, args)
+    version.setbase(VERSION)
+    with in_words():
+        Hydra(Path(__file__).stem, composer.loader).run(composer.name, job, overrides)
     if raised:
         raise raised[0]
 
@@ -189,7 +196,7 @@ def _show(args: Namespace) -> None:
 
 def _run_hydra(job: Job, args: Namespace) -> None:
     """Hydra's own main, raising what it would print; flags first, as it wants them."""
-    main = hydra.main(config_path=str(directory()), config_name="train", version_base="1.3")
+    main = hydra.main(config_path=str(directory()), config_name="train", version_base=VERSION)
     with _as_command(["gan train", *_flags(args), *args.overrides]):
         try:
             main(job)()

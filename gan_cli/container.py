@@ -10,44 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 import stat
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from gan_cli import disk, strict
+from gan_cli import disk, header, strict
 from gan_cli.errors import BadFile, NumericalFailure
 
 FORMAT = "gan-ckpt/1"
-MAX_BYTES = 8 << 30
-MAX_HEADER = 8 << 20
 MAX_JSON = 1 << 20
-MAX_TENSORS = 20_000
-MAX_DIMS = 8
-MAX_MARKS = 1 << 19
-"""Braces, brackets and commas in a header: what parsing it costs."""
 
-_DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
-_DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-_NAME = re.compile(r"[A-Za-z0-9_./-]{1,256}")
+_CHUNK = 1 << 18  # what stays in a processor's cache
 _PICKLES = re.compile(rb"PK|\x80|\(?c[\w.]+\n[\w.]+\n|\([dl]p\d|(?s:.{257})ustar")
 _PICKLE = "a pickle file (PyTorch .pt); not loaded, because opening one can run code"
 
@@ -61,18 +41,58 @@ class Checkpoint:
     sha256: str
 
 
+class Sealed(NamedTuple):
+    """A file that is to be written, in parts that are the tensors' own memory, and its SHA-256."""
+
+    parts: tuple[memoryview, ...]
+    sha256: str
+
+    def stands(self, path: Path) -> bool:
+        """Whether the file at the path is this one, byte for byte."""
+        try:
+            with disk.opened(path) as file:
+                same = all(_next_is(file, part) for part in self.parts)
+                return same and not file.read(1)
+        except (OSError, ValueError):
+            return False
+
+
+def _next_is(file: BinaryIO, part: memoryview) -> bool:
+    """Whether what is read next are these bytes."""
+    pieces = (part[at : at + _CHUNK].tobytes() for at in range(0, part.nbytes, _CHUNK))
+    return all(file.read(len(piece)) == piece for piece in pieces)
+
+
 def write(path: str | Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> str:
     """Write the file whole or not at all, and return its SHA-256.
 
-    Raises DiskFailure when it can't be written; NumericalFailure when a tensor holds NaN or an
-    infinity; ValueError for what the format has no room for (see `read`'s limits).
+    Raises DiskFailure when it can't be written, and what `seal` raises.
     """
-    data, digest = _encode(tensors, meta)
-    disk.replace(Path(path), data)
-    return digest
+    sealed = seal(tensors, meta)
+    disk.replace(Path(path), sealed.parts)
+    return sealed.sha256
 
 
-def read(path: str | Path, max_bytes: int = MAX_BYTES) -> Checkpoint:
+def seal(tensors: dict[str, Tensor], meta: dict[str, Any]) -> Sealed:
+    """The file of these tensors, which are not to change until it is written.
+
+    Raises NumericalFailure when a tensor holds NaN or an infinity; ValueError for what the format
+    has no room for (see `read`'s limits).
+    """
+    strict.check(meta)
+    text = strict.canonical(meta)
+    plain = _detached(tensors)
+    if bad := _not_finite(plain):
+        raise NumericalFailure(f"not saved, because it is NaN or infinite somewhere: {bad}")
+    names, entries = header.describe(plain)
+    digest = _digest(text, plain)
+    raw = header.encode(entries, {"format": FORMAT, "json": text, "sha256": digest})
+    _metadata(header.check(raw, sum(plain[name].nbytes for name in names))[0])
+    start = len(raw).to_bytes(8, "little") + raw
+    return Sealed((memoryview(start), *(_bytes(plain[name]) for name in names)), digest)
+
+
+def read(path: str | Path, max_bytes: int = header.MAX_BYTES) -> Checkpoint:
     """Read and verify the file; no more than `max_bytes` of it.
 
     Raises BadFile, in one line, for everything that is not exactly such a file: missing, torn,
@@ -85,23 +105,9 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> Checkpoint:
         reason = error.strerror or str(error)
     except MemoryError:
         reason = "larger than this machine's memory"
-    except (ValueError, safetensors.SafetensorError) as error:
+    except ValueError as error:
         reason = str(error)
     raise BadFile(f"{strict.clean(path)}: {strict.clean(reason)}")
-
-
-def _encode(tensors: dict[str, Tensor], meta: dict[str, Any]) -> tuple[bytes, str]:
-    strict.check(meta)
-    text = strict.canonical(meta)
-    plain = _detached(tensors)
-    if bad := _not_finite(plain):
-        raise NumericalFailure(f"not saved, because it is NaN or infinite somewhere: {bad}")
-    digest = _digest(text, plain)
-    metadata = {"format": FORMAT, "json": text, "sha256": digest}
-    data = safetensors.torch.save(plain, metadata)
-    length = int.from_bytes(data[:8], "little")
-    _metadata(_check_header(data[8 : 8 + length], len(data) - 8 - length))
-    return data, digest
 
 
 def _detached(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -109,7 +115,7 @@ def _detached(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     plain: dict[str, Tensor] = {}
     taken = set()
     for name, tensor in tensors.items():
-        if tensor.layout != torch.strided or tensor.dtype not in _DTYPE_NAMES:
+        if tensor.layout != torch.strided or tensor.dtype not in header.NAMES:
             raise ValueError(f"a checkpoint can't hold {name}: {tensor.dtype}, {tensor.layout}")
         dense = tensor.detach().cpu().contiguous()
         memory = dense.untyped_storage().data_ptr()
@@ -118,7 +124,7 @@ def _detached(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return plain
 
 
-def _open(path: str | Path, max_bytes: int) -> BinaryIO:
+def _open(path: str | Path, max_bytes: int) -> BufferedReader:
     """The file, once it is known to be a plain file of a sane size; a FIFO doesn't block."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -135,20 +141,20 @@ def _open(path: str | Path, max_bytes: int) -> BinaryIO:
         raise
 
 
-def _decode(file: BinaryIO, size: int) -> Checkpoint:
+def _decode(file: BufferedReader, size: int) -> Checkpoint:
     start = file.read(512)
     length = int.from_bytes(start[:8], "little")
     _check_start(start, Path(str(file.name)).suffix)
     if length > size - 8:
         raise ValueError(f"cut short, or no checkpoint: {size:,} bytes do not hold its header")
-    header = start[8:] + file.read(max(0, 8 + length - len(start)))
-    metadata = _check_header(header[:length], size - 8 - length)
+    raw = (start[8:] + file.read(max(0, 8 + length - len(start))))[:length]
+    metadata, entries = header.check(raw, size - 8 - length)
     meta = _metadata(metadata)
+    data = bytearray(size)
     file.seek(0)
-    data = file.read(size)
-    if len(data) < size or file.read(1) or data[8 : 8 + length] != header[:length]:
+    if file.readinto(data) < size or file.read(1) or data[8 : 8 + length] != raw:
         raise ValueError("changed while it was being read")
-    tensors = safetensors.torch.load(data)
+    tensors = {name: _tensor(data, 8 + length, entry) for name, entry in entries.items()}
     if _digest(metadata["json"], tensors) != metadata["sha256"]:
         raise ValueError("damaged: its contents do not have the SHA-256 it was written with")
     if bad := _not_finite(tensors):
@@ -158,7 +164,11 @@ def _decode(file: BinaryIO, size: int) -> Checkpoint:
 
 def _check_start(start: bytes, suffix: str) -> None:
     """A header of sane length that begins with a brace, or the best name for what it is instead."""
-    if len(start) > 8 and int.from_bytes(start[:8], "little") <= MAX_HEADER and start[8:9] == b"{":
+    if (
+        len(start) > 8
+        and int.from_bytes(start[:8], "little") <= header.MAX_LENGTH
+        and start[8:9] == b"{"
+    ):
         return
     if _PICKLES.match(start) or suffix in {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"}:
         raise ValueError(_PICKLE)
@@ -167,48 +177,17 @@ def _check_start(start: bytes, suffix: str) -> None:
     raise ValueError("no checkpoint: it does not begin with a safetensors header")
 
 
-def _check_header(raw: bytes, room: int) -> dict[str, Any]:
-    """The metadata of a header that describes exactly `room` bytes of tensors, within limits."""
-    if sum(map(raw.count, (b"{", b"[", b","))) > MAX_MARKS:
-        raise ValueError(f"a header of far more than {MAX_TENSORS:,} tensors")
-    header = strict.parse(raw.decode())
-    metadata = header.pop("__metadata__", {})
-    if len(header) > MAX_TENSORS:
-        raise ValueError(f"{len(header):,} tensors; at most {MAX_TENSORS:,} are read")
-    end = 0
-    for begin, stop, name in sorted(_span(name, entry) for name, entry in header.items()):
-        if begin != end:
-            raise ValueError(f"its tensors overlap or leave a hole at {name}")
-        end = stop
-    if end != room:
-        raise ValueError(f"cut short or added to: {room:,} bytes of tensors instead of {end:,}")
-    if not isinstance(metadata, dict):
-        raise ValueError("no checkpoint: its metadata is no object")
-    return metadata
-
-
-def _span(name: str, entry: Any) -> tuple[int, int, str]:
-    """Where a tensor begins and ends, if its entry in the header is consistent."""
-    if not _NAME.fullmatch(name) or ".." in name:
-        raise ValueError(f"a tensor with an impossible name: {strict.quote(name)}")
-    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"tensor {name} is not described by dtype, shape and data_offsets")
-    dtype, shape, span = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
-        raise ValueError(f"tensor {name} has an unknown dtype: {strict.quote(dtype)}")
-    if not _counts(shape) or len(shape) > MAX_DIMS:
-        raise ValueError(f"tensor {name} has an impossible shape")
-    width = _DTYPES[dtype].itemsize
-    if math.prod(max(1, extent) for extent in shape) * width > MAX_BYTES:
-        raise ValueError(f"tensor {name} has an impossible shape")
-    if not _counts(span) or len(span) != 2 or span[1] - span[0] != math.prod(shape) * width:
-        raise ValueError(f"tensor {name} has a shape that its bytes do not fill")
-    return span[0], span[1], name
-
-
-def _counts(values: Any) -> bool:
-    """Whether it is a list of whole numbers, none negative (True is no number)."""
-    return isinstance(values, list) and all(type(v) is int and v >= 0 for v in values)
+def _tensor(data: bytearray, start: int, entry: dict[str, Any]) -> Tensor:
+    """A tensor in the memory of the whole file, whose tensors start there; a copy where it is not
+    aligned."""
+    dtype, (begin, end) = header.DTYPES[entry["dtype"]], entry["data_offsets"]
+    if begin == end:
+        return torch.empty(entry["shape"], dtype=dtype)
+    begin, end = start + begin, start + end
+    if begin % dtype.itemsize:
+        data, begin, end = data[begin:end], 0, end - begin
+    flat = torch.frombuffer(data, dtype=dtype, offset=begin, count=(end - begin) // dtype.itemsize)
+    return flat.reshape(entry["shape"])
 
 
 def _metadata(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -235,13 +214,21 @@ def _digest(text: str, tensors: dict[str, Tensor]) -> str:
     sha = hashlib.sha256(f"{FORMAT}\n{len(raw)}\n".encode() + raw)
     for name in sorted(tensors):
         tensor = tensors[name]
-        label = json.dumps([name, _DTYPE_NAMES[tensor.dtype], list(tensor.shape)])
+        label = json.dumps([name, header.NAMES[tensor.dtype], list(tensor.shape)])
         sha.update(f"\n{label}\n".encode())
-        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        sha.update(_bytes(tensor))
     return sha.hexdigest()
 
 
+def _bytes(tensor: Tensor) -> memoryview:
+    return tensor.reshape(-1).view(torch.uint8).numpy().data
+
+
 def _not_finite(tensors: dict[str, Tensor]) -> str | None:
-    """The first tensor with a NaN or an infinity in it."""
+    """The first tensor with a NaN or an infinity in it: its extremes are not finite then."""
     floating = (name for name, tensor in tensors.items() if tensor.is_floating_point())
-    return next((name for name in floating if not tensors[name].isfinite().all()), None)
+    return next((name for name in floating if not _finite(tensors[name])), None)
+
+
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.numel() or bool(torch.stack(tensor.aminmax()).isfinite().all())

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,26 +21,29 @@ RETRY_AFTER = 5.0
 
 _PASSING = {errno.EINTR, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE}
 _CHUNK = 1 << 30
+_SMALL = 1 << 20
 
 
-def replace(path: Path, data: bytes, sync: bool = True) -> None:
+def replace(path: Path, data: bytes | Sequence[memoryview], sync: bool = True) -> None:
     """Put the data at the path: a temporary file beside it, synced, renamed, directory synced.
 
-    Honours the umask. Without `sync` a power failure can cost the file, and nothing else can. Where
-    a disk is full or a network file system has a hiccup it is tried twice. Raises DiskFailure, with
-    the file that was there before left as it was and no temporary file left behind.
+    It may be in parts, which follow each other in the file. Honours the umask. Without `sync` a
+    power failure can cost the file, and nothing else can. Where a disk is full or a network file
+    system has a hiccup it is tried twice. Raises DiskFailure, with the file that was there before
+    left as it was and no temporary file left behind.
     """
-    view = memoryview(data)
+    parts = [memoryview(data)] if isinstance(data, bytes) else data
+    need = sum(part.nbytes for part in parts)
     try:
-        _replace(path, view, sync)
+        _replace(path, parts, sync)
     except OSError as error:
         if error.errno not in _PASSING:
-            raise failure(path, error, view.nbytes) from error
+            raise failure(path, error, need) from error
         time.sleep(RETRY_AFTER)
         try:
-            _replace(path, view, sync)
+            _replace(path, parts, sync)
         except OSError as again:
-            raise failure(path, again, view.nbytes) from again
+            raise failure(path, again, need) from again
 
 
 def failure(path: Path, error: OSError, need: int | None = None) -> DiskFailure:
@@ -96,10 +99,10 @@ def sync(paths: Iterable[Path]) -> None:
                 os.close(descriptor)
 
 
-def _replace(path: Path, view: memoryview, sync: bool) -> None:
+def _replace(path: Path, parts: Sequence[memoryview], sync: bool) -> None:
     temporary = _temporary(path.parent)
     try:
-        _write(temporary, view, sync)
+        _write(temporary, parts, sync)
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -113,15 +116,32 @@ def _temporary(directory: Path) -> Path:
     return directory / f".gan-{secrets.token_hex(6)}.tmp"
 
 
-def _write(path: Path, view: memoryview, sync: bool) -> None:
+def _write(path: Path, parts: Sequence[memoryview], sync: bool) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        while view:
-            view = view[os.write(descriptor, view[:_CHUNK]) :]
+        for part in _gathered(parts):
+            view = part
+            while view:
+                view = view[os.write(descriptor, view[:_CHUNK]) :]
         if sync:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _gathered(parts: Iterable[memoryview]) -> Iterator[memoryview]:
+    """The same bytes in fewer parts: the small ones are put together."""
+    small = bytearray()
+    for part in parts:
+        if part.nbytes < _SMALL:
+            small += part
+        if small and (part.nbytes >= _SMALL or len(small) >= _SMALL):
+            yield memoryview(small)
+            small = bytearray()
+        if part.nbytes >= _SMALL:
+            yield part
+    if small:
+        yield memoryview(small)
 
 
 def _sync_directory(directory: Path) -> None:

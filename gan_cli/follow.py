@@ -26,7 +26,7 @@ from gan_cli.policy import Ruling
 from gan_cli.record import differences, flat
 from gan_cli.rewinds import Return, Rewinds
 from gan_cli.run import CONTROL, WHERE
-from gan_cli.sampler import BLOCK, EIGHT, Sampler, check_counts
+from gan_cli.sampler import BLOCK, Sampler, check_counts
 from gan_cli.session import Session
 from gan_cli.show import Show
 from gan_cli.watch import Watch
@@ -138,7 +138,7 @@ class Leading(Sampler):
 
     def share(self, n: int, seed: int, batch: int, c: Tensor | None) -> list[Tensor]:
         """Make every W-th piece; on rank 0 all of them come back, in order."""
-        batch = -(-batch // EIGHT) * EIGHT
+        batch = -(-batch // self.size) * self.size
         starts = range(0, n, batch)[dist.rank() :: dist.size()]
         mine, failure = [], ""
         try:

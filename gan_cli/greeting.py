@@ -41,8 +41,10 @@ def greet(
     size = "×".join(map(str, source.shape))
     count = "endless" if source.length is None else f"{source.length:,}"
     weights = ", ".join(f"{n} {sum(w.numel() for w in p.weights):,}" for n, p in players) or "none"
-    precision = str(session.precision).removeprefix("torch.")
+    precision = session.speed.picks["precision"]
     console.say(f"{count} samples of {size}, weights {weights}, on {session.device} in {precision}")
+    if told := session.speed.told:
+        console.say(f"hardware: {told}")
     if dist.size() > 1:
         _greet_ranks(console, session)
 

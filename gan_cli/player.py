@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from itertools import chain, islice
 
 import torch
 from torch import Tensor, nn
 
 from gan_cli import dist, memory
+from gan_cli.average import Averaging
 from gan_cli.batch import Batch
 from gan_cli.facts import Facts, norms_of
 from gan_cli.optimizer import Optimizer
@@ -25,29 +25,8 @@ Check = Callable[[Sequence["Player"], Sequence[Sequence[Tensor]], Facts], None]
 Precision = Callable[[], AbstractContextManager[None]]
 """Makes the context in which a network computes (autocast, or nothing)."""
 
-
-@dataclass(frozen=True)
-class Averaging:
-    """How a player's weights are averaged.
-
-    An exponential moving average with a half-life counted in images, which early on is no longer
-    than `ramp_up` times the images learnt from, as in the code of Karras et al. 2020, arXiv
-    2006.06676. A half-life of 0 means no average.
-    """
-
-    half_life: float = 10_000
-    ramp_up: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.half_life < 0:
-            raise ValueError(f"ema.half_life is a number of images, 0 or more: {self.half_life}")
-        if self.ramp_up < 0:
-            raise ValueError(f"ema.ramp_up can't be negative: {self.ramp_up}")
-
-    def decay(self, images: int, seen: int) -> float:
-        """The weight of the old average after `images` more, `seen` in all."""
-        half_life = min(self.half_life, self.ramp_up * seen) if self.ramp_up else self.half_life
-        return 0.5 ** (images / max(half_life, 1e-8))
+Forward = Callable[[Tensor, Tensor | None], Tensor]
+"""A network as a function, `(N, …), (N, …) -> (N, …)`: itself, or compiled."""
 
 
 class Player:
@@ -55,7 +34,8 @@ class Player:
 
     A method says what it is called. `check`, where there is one, looks at every gradient before
     anything moves, and `skipped` counts the updates that it has refused: in all, and of the newest
-    those in a row.
+    those in a row. `rate` is the learning rate now. `late`, while a step is captured, gives the
+    tensor in which the share of the network in its average will stand when it is known.
     """
 
     def __init__(
@@ -65,26 +45,27 @@ class Player:
         lr: float,
         averaging: Averaging | None = None,
         clip_grad: float | None = None,
-        precision: Precision = nullcontext,
     ):
         self.net = net
+        self.compiled: Forward | None = None
         self.weights = [p for p in net.parameters() if p.requires_grad]
-        self.recipe, self.lr = optimizer, lr
+        self.recipe, self.lr, self.rate = optimizer, lr, lr
         self.optimizer = optimizer.make(list(self.weights), lr)
         self.averaging = averaging
         self.average = copy.deepcopy(net).eval().requires_grad_(False) if averaging else None
         self.clip_grad = clip_grad
-        self.precision = precision
+        self.precision: Precision = nullcontext
         self.updates = 0
         self.images = 0
         self.name = ""
         self.check: Check | None = None
+        self.late: Callable[[], Tensor] | None = None
         self.skipped = (0, 0)
 
     def __call__(self, x: Tensor, c: Tensor | None) -> Tensor:
         """The network's output in float32 (float64 of such a network), however it computes."""
         with self.precision():
-            out: Tensor = self.net(x, c)
+            out: Tensor = (self.net if self.compiled is None else self.compiled)(x, c)
         return out if out.dtype == torch.float64 else out.float()
 
     @contextmanager
@@ -146,26 +127,40 @@ class Player:
         """Move the average towards the network; batch statistics are averaged like weights."""
         if self.average is None or self.averaging is None:
             return
-        decay = self.averaging.decay(images, self.images)
+        share = self.share(images, self.images) if self.late is None else self.late()
         mine = [*self.average.parameters(), *self.average.buffers()]
         theirs = [*self.net.parameters(), *self.net.buffers()]
         smooth = [index for index, tensor in enumerate(mine) if tensor.is_floating_point()]
-        torch._foreach_lerp_([mine[i] for i in smooth], [theirs[i] for i in smooth], 1 - decay)
-        for old, new in zip(mine, theirs, strict=True):
-            if not old.is_floating_point():
-                old.copy_(new)
+        old, new = [mine[i] for i in smooth], [theirs[i] for i in smooth]
+        if isinstance(share, Tensor):  # the same numbers, a tensor at a time
+            torch._foreach_lerp_(old, new, [share.to(tensor.dtype) for tensor in old])
+        else:
+            torch._foreach_lerp_(old, new, share)
+        for one, other in zip(mine, theirs, strict=True):
+            if not one.is_floating_point():
+                one.copy_(other)
+
+    def share(self, images: int, seen: int) -> float:
+        """The weight of the network in its average's move, after `images` more of `seen` in all."""
+        return 0.0 if self.averaging is None else 1 - self.averaging.decay(images, seen)
 
     def pace(self, factor: float) -> float:
         """Set the learning rate to `factor` times its own, and return it."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * factor
-        return self.lr * factor
+        return self.go(self.lr * factor)
 
     def slow(self, factor: float) -> float:
         """Set the learning rate to `factor` times what it is now, and return it."""
+        return self.go(self.rate * factor)
+
+    def go(self, rate: float) -> float:
+        """Learn at this rate; where it stands on the device, it is written there."""
         for group in self.optimizer.param_groups:
-            group["lr"] *= factor
-        return float(group["lr"])
+            if not isinstance(group["lr"], Tensor):
+                group["lr"] = rate
+            elif rate != self.rate:
+                group["lr"].fill_(rate)
+        self.rate = rate
+        return rate
 
     @property
     def floats(self) -> dict[str, Tensor]:
@@ -215,7 +210,8 @@ class Player:
             for key, shaped in keys.items():
                 full = f"opt_{name}/{index}/{key}"
                 memory.check(full, tensors[full], weight if shaped else torch.zeros(()))
-                entries.setdefault(index, {})[key] = tensors[full]
+                kept = _laid_out(tensors[full], weight) if shaped else tensors[full]
+                entries.setdefault(index, {})[key] = kept
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": entries, "param_groups": groups})
 
@@ -262,14 +258,15 @@ def check(players: Sequence[Player], slopes: Sequence[Sequence[Tensor]], facts: 
         refuse(players, slopes, facts)
 
 
-def _laid_out(slope: Tensor, weight: Tensor) -> Tensor:
-    """The gradient in memory as its weight is: torch's fused optimisers read it in that order.
+def _laid_out(values: Tensor, weight: Tensor) -> Tensor:
+    """Values in memory as their weight is: torch's fused optimisers read them in that order.
 
-    That of a convolution which is differentiated twice is not, and would be taken transposed.
+    A gradient of a convolution which is differentiated twice is not, nor is what a checkpoint
+    holds of a weight whose channels are last; they would be taken transposed.
     """
-    if slope.stride() == weight.stride():
-        return slope
-    return torch.empty_like(weight).copy_(slope)
+    if values.stride() == weight.stride():
+        return values
+    return torch.empty_like(weight).copy_(values)
 
 
 def _put(places: list[tuple[nn.Module, str]], weights: Iterable[Tensor | None]) -> None:

@@ -16,7 +16,7 @@ from gan_cli.langevin import Langevin
 from gan_cli.loss import Loss
 from gan_cli.prior import Prior
 from gan_cli.rejection import Rejection
-from gan_cli.sampler import BLOCK, EIGHT, Sampler, check_counts
+from gan_cli.sampler import BLOCK, Sampler, check_counts
 from gan_cli.strict import clean
 
 __all__ = ["WAYS", "Langevin", "Refined", "Refiner", "Rejection", "Way", "named", "refined"]
@@ -64,7 +64,7 @@ class Refined(Sampler):
     ) -> Iterator[Tensor]:
         """What `sample` gives, piece by piece. Raises NumericalFailure on NaN or infinity."""
         check_counts(n, batch, c)
-        piece = -(-batch // EIGHT) * EIGHT
+        piece = -(-batch // self.size) * self.size
         for start in range(0, n, -(-batch // BLOCK) * BLOCK):
             numbers = range(start, min(start + -(-batch // BLOCK) * BLOCK, n))
             asked = self.labels(numbers) if c is None else c[numbers.start : numbers.stop]

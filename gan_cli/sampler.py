@@ -24,8 +24,8 @@ BLOCK = 64
 """Latent codes are drawn so many at a time, whatever the batch size."""
 
 EIGHT = 8
-"""Samples of every forward pass on a CPU: batches of other sizes go through other kernels, which
-round differently. Elsewhere passes are of a multiple of it."""
+"""Samples of a forward pass on a CPU, where the generator convolves: batches of other sizes go
+through other kernels, which round differently. Elsewhere passes are of a multiple of it."""
 
 
 class Sampler:
@@ -103,11 +103,18 @@ class Sampler:
         """Where the generator is."""
         return next(self.generator.parameters()).device
 
+    @property
+    def size(self) -> int:
+        """Samples of a forward pass on a CPU, a function of the generator alone: the same sizes go
+        through the same kernels. Without convolutions a large pass costs little more than a small
+        one, which reads as many weights."""
+        return EIGHT if any(weight.dim() > 2 for weight in self.generator.parameters()) else BLOCK
+
     def sample(self, n: int, seed: int, batch: int = BLOCK, c: Tensor | None = None) -> Tensor:
         """Samples `(n, …)` on the CPU, in float32.
 
         The first k are the same for any n, and whatever the batch size (which is rounded up to a
-        multiple of eight): bit for bit on a CPU, up to rounding on a GPU. c are the conditions,
+        multiple of `size`): bit for bit on a CPU, up to rounding on a GPU. c are the conditions,
         one a sample; without them, of a generator of classes, the classes in turn.
         """
         return torch.cat(list(self.batches(n, seed, batch, c)))
@@ -117,7 +124,7 @@ class Sampler:
     ) -> Iterator[Tensor]:
         """What `sample` gives, piece by piece. Raises NumericalFailure on NaN or infinity."""
         check_counts(n, batch, c)
-        batch = _up(batch, EIGHT)
+        batch = _up(batch, self.size)
         for start in range(0, n, batch):
             numbers = range(start, min(start + batch, n))
             asked = self.labels(numbers) if c is None else c[numbers.start : numbers.stop]
@@ -127,16 +134,17 @@ class Sampler:
     def generate(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """The samples of latent codes and conditions, `(n, z_dim), (n, …) -> (n, …)`, on the CPU.
 
-        All at once, but on a CPU eight by eight. Raises NumericalFailure on NaN or infinity,
+        All at once, but on a CPU `size` by `size`. Raises NumericalFailure on NaN or infinity,
         ValueError where conditions lack.
         """
         if c is None and (self.space.classes or self.space.given):
             raise ValueError("this generator wants to know what is asked for")
-        n, more = len(z), _up(len(z), EIGHT) - len(z)
+        size = self.size
+        n, more = len(z), _up(len(z), size) - len(z)
         z = torch.cat([z, z[-1:].expand(more, -1)]).to(self.device)
         if c is not None:
             c = torch.cat([c, c[-1:].expand(more, *c.shape[1:])]).to(self.device)
-        size = EIGHT if self.device.type == "cpu" else len(z)
+        size = size if self.device.type == "cpu" else len(z)
         pairs = zip(z.split(size), repeat(None) if c is None else c.split(size), strict=False)
         with evaluating(self.generator):
             x = torch.cat([self.generator(*pair) for pair in pairs])[:n].float().cpu()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -19,6 +20,7 @@ from gan_cli.dynamics import Dynamics
 from gan_cli.dynamics.alternating import Alternating
 from gan_cli.errors import UserMistake
 from gan_cli.facts import Facts, sizes_of
+from gan_cli.fast import Graphs, Speed, quicken, recordable, work_of
 from gan_cli.guard import Guard
 from gan_cli.loss import Crossing
 from gan_cli.method import Method
@@ -43,7 +45,8 @@ class Session:
 
     `data` are the samples as they come, `source` those of the task; `examples` gives some that
     were held out, if any are, `held` all of those, and `task` how they are made of images, if they
-    are; `circumstances` are what its bits depend on besides its settings.
+    are; `speed` is how it is computed, `graphs` records its steps where that is wanted, and
+    `circumstances` are what its bits depend on besides settings.
     """
 
     method: Method
@@ -59,7 +62,8 @@ class Session:
     schedule: Schedule
     course: Course
     device: torch.device
-    precision: torch.dtype
+    speed: Speed
+    graphs: Graphs | None
     steps: int
     share: int
     circumstances: Circumstances
@@ -88,21 +92,32 @@ class Session:
         What networks note of their batches (batch norm's running statistics) is averaged over the
         ranks, which is all there is to it: it moves linearly.
         """
-        if isinstance(self.method, GAN):
-            facts = self.dynamics.step(self.method, batches, step)
-        else:
-            facts = self.method.step(batches, step)
+        play = self._play if self.graphs is None else partial(self.graphs.step, self._play)
+        facts = play(batches, step)
         if dist.size() > 1:
             players = self.method.players.values()
             nets = [net for p in players for net in (p.net, p.average) if net is not None]
             dist.level(buffer for net in nets for buffer in net.buffers())
         return facts
 
+    def _play(self, batches: Iterable[Batch], step: int) -> Facts:
+        """The step itself, kernel by kernel."""
+        if isinstance(self.method, GAN):
+            return self.dynamics.step(self.method, batches, step)
+        return self.method.step(batches, step)
 
-def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str] = ()) -> Session:
+
+def make(
+    config: Config,
+    parts: Parts,
+    device: torch.device,
+    typed: Iterable[str] = (),
+    before: Circumstances | None = None,
+) -> Session:
     """Players, data and budget, on the device. UserMistake when parts don't go together.
 
     `typed` are the overrides as the user typed them: each must mean something to the method.
+    `before` are the circumstances of a run that goes on, as far as they were written down.
     """
     with dist.in_turn():
         data: Source = parts.dataset.load()
@@ -117,6 +132,7 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
     _refuse_dynamics(parts, method)
     if isinstance(parts.policy, Skips):
         _be_careful(method)
+    speed = _quickened(config, parts, method, space, device, before)
     feed = opened(source, config["batch_size"], config["seed"], device)
     steps = budget(config, source.length, method.batches_per_step)
     if (waits := max(parts.turns.head_start_d, parts.turns.head_start_g)) >= steps:
@@ -137,11 +153,33 @@ def make(config: Config, parts: Parts, device: torch.device, typed: Iterable[str
         schedule=parts.schedule,
         course=Course(parts.anneal, config, method),
         device=device,
-        precision=parts.hardware.dtype(device),
+        speed=speed,
+        graphs=Graphs.of(speed, method, device),
         steps=steps,
         share=_shared(config["batch_size"], config["accumulate"]),
-        circumstances=parts.hardware.circumstances(device),
+        circumstances=parts.hardware.circumstances(device, speed),
     )
+
+
+def _quickened(
+    config: Config,
+    parts: Parts,
+    method: Method,
+    space: Space,
+    device: torch.device,
+    before: Circumstances | None,
+) -> Speed:
+    """How the players compute from here on, as suits the machine and their networks."""
+    players = list(method.players.values())
+    work = work_of((player.net for player in players), space, config["pack"])
+    speed = parts.hardware.speed(device, work, config["batch_size"], before)
+    if speed.compile and not isinstance(parts.dynamics, Alternating):
+        raise UserMistake(
+            "hardware.compile: compiled networks move in turn, for their gradients can't be "
+            "differentiated again: hardware.compile=false"
+        )
+    quicken(players, speed, device)
+    return recordable(speed, parts.hardware.cuda_graphs is True, method, parts.anneal)
 
 
 def _examples(parts: Parts, data: Source, seed: int) -> Batch:
@@ -176,7 +214,6 @@ def kit(
         optimizer=parts.optimizer,
         averaging=parts.averaging if averages else None,
         clip_grad=config["clip_grad"],
-        precision=parts.hardware.autocast(device),
         accumulate=config["accumulate"],
         pack=config["pack"],
         frozen=config["freeze_d"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -13,13 +14,14 @@ from gan_cli.disk import replace
 from gan_cli.log import Log
 from gan_cli.method.gan import GAN
 from gan_cli.metric.law import Law, lawful
-from gan_cli.plot.grid import Pixels, grid, png
-from gan_cli.plot.scatter import scatter
+from gan_cli.plot.grid import QUICK, Pixels, grid, png
 from gan_cli.run import Run
 from gan_cli.sampler import Sampler
 from gan_cli.session import Session
 from gan_cli.task import answered
-from gan_cli.toy.watch import Watch
+
+if TYPE_CHECKING:
+    from gan_cli.toy.watch import Watch
 
 IMAGES = 64
 """Images in a grid."""
@@ -47,13 +49,17 @@ class Show:
             method.generator, space, session.prior, session.task, session.data.shape
         )
         law = lawful(session.data) if isinstance(method, GAN) else None
-        self.watch = law and Watch(
-            self.sampler, session.game.D.net, session.game.loss, Law(law, config["seed"]), run.dir
-        )
+        self.watch = self._watch(Law(law, config["seed"])) if law else None
         self.pairs = session.examples() if space.given else None
         self.answered = session.task is not None and answered(session.task)
         self.summary = ""  # what there is to tell of the whole run, at its end
         self.draw = self.grid if len(space.shape) == 3 else self.scatter
+
+    def _watch(self, law: Law) -> Watch:
+        from gan_cli.toy.watch import Watch  # here, because images do without matplotlib
+
+        game = self.session.game
+        return Watch(self.sampler, game.D.net, game.loss, law, self.run.dir)
 
     def __call__(self, step: int, last: bool) -> None:
         """Show the samples at this step, and at the last one sum the run up."""
@@ -65,7 +71,8 @@ class Show:
             self.summary = answers.table(told)
         if last and self.session.space.kinds and isinstance(self.session.method, GAN):
             numbers |= self.classes(step)
-        replace(self.run.samples / f"step-{step:08d}.png", png(picture, {"step": str(step)}))
+        data = png(picture, {"step": str(step)}, QUICK)
+        replace(self.run.samples / f"step-{step:08d}.png", data)
         self.log.images(step, picture)
         self.log.histograms(step, self.session.method.outputs)
         if self.watch:
@@ -112,6 +119,8 @@ class Show:
 
     def scatter(self) -> Pixels:
         """Points of the generator over points of the data, by their first two coordinates."""
+        from gan_cli.plot.scatter import scatter  # as above
+
         batches = math.ceil(POINTS / self.config["batch_size"])
         real = torch.cat([self.session.feed(i).x.cpu() for i in range(batches)])
         points = self.sampler.sample(POINTS, self.config["seed"])

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import torch
 
-from gan_cli import dist
+from gan_cli import dist, state
 from gan_cli.best import Best, Watcher
 from gan_cli.build import Config, Parts
+from gan_cli.circumstances import Circumstances, guessed
 from gan_cli.console import Console
-from gan_cli.errors import Lost
+from gan_cli.errors import BadFile, Lost, UserMistake
 from gan_cli.follow import Leading, spread
 from gan_cli.greeting import greet
 from gan_cli.keeper import Keeper
 from gan_cli.looks import Beside, measured_at
+from gan_cli.record import Record
 from gan_cli.rewinds import Return
 from gan_cli.run import Run
 from gan_cli.session import Session, make
@@ -77,7 +79,7 @@ def stand(
     Raises UserMistake and BadFile, DiskFailure, and Lost where its policy has ended it.
     """
     config = asked.config
-    session = make(config, made, asked.device, asked.overrides)
+    session = make(config, made, asked.device, asked.overrides, begun(run))
     keeper = Keeper(run, session, config, asked.choices)
     watch = Watch.make(run, session, made, config)
     stack.callback(watch.close)
@@ -103,3 +105,18 @@ def stand(
     spread(session)
     greet(console, run, session, start, tired, owed)
     return Standing(session, keeper, watch, best, way)
+
+
+def begun(run: Run) -> Circumstances | None:
+    """In which circumstances the run was trained so far, as far as was written down; None where
+    nothing is left of it that could go on."""
+    if not state.steps(run.checkpoints):
+        return None
+    with suppress(BadFile, UserMistake):
+        record = Record.read(run.dir)
+        told = [one["circumstances"] for one in record.sessions if one.get("circumstances")]
+        return guessed(record.versions, record.config, told[-1] if told else None)
+    with suppress(BadFile):  # a record that is lost: the checkpoint says it, too
+        if found := state.newest(run.checkpoints):
+            return guessed({}, {}, found.checkpoint.meta.get("circumstances"))
+    return {}

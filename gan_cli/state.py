@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import time
 from collections.abc import Collection
@@ -13,11 +14,13 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from gan_cli import container, disk
-from gan_cli.container import Checkpoint
+from gan_cli.container import Checkpoint, Sealed
 from gan_cli.errors import BadFile, DiskFailure
 from gan_cli.strict import clean
 
 _STEP = re.compile(r"step-(\d{8,15})\.safetensors")
+_TICK = 100_000_000  # nanoseconds; file systems tell times in steps of a few million
+_READ_BACK: dict[Path, tuple[int, ...]] = {}  # what this process need not read again
 
 
 class Found(NamedTuple):
@@ -52,9 +55,10 @@ def save(
         raise ValueError(f"a checkpoint of step {step} whose meta says {meta.get('step')}")
     disk.tidy(directory)
     path = path_of(directory, step)
-    sha256 = container.write(path, tensors, meta)
-    _verify(path, sha256)
-    _point(path, step, sha256)
+    sealed = container.seal(tensors, meta)
+    disk.replace(path, sealed.parts)
+    _verify(path, sealed)
+    _point(path, step, sealed.sha256)
     _prune(directory, path, max(2, keep), spare)
     return path
 
@@ -130,17 +134,45 @@ def newest(directory: Path) -> Found | None:
     return None
 
 
-def _verify(path: Path, sha256: str) -> None:
+def _verify(path: Path, sealed: Sealed) -> None:
+    """Compare what is at the path with what was to be written there, byte for byte."""
     reason = f"{clean(path)}: another file has taken its place"
     for wait in (disk.RETRY_AFTER, 0.0):  # what can't be read may be read a moment later
+        if sealed.stands(path):
+            _remember(path)
+            return
         try:
-            if container.read(path).sha256 == sha256:
-                return
+            container.read(path)
             break
         except BadFile as error:
             reason = str(error)
             time.sleep(wait)
     raise DiskFailure(f"a checkpoint does not read back as it was written: {reason}")
+
+
+def _remember(path: Path) -> None:
+    """The file at the path has been read back; not if it is so young that one that is written now
+    could bear the same time."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        if time.time_ns() - status.st_mtime_ns > _TICK:
+            _READ_BACK[path] = _marks(status)
+
+
+def _whole(path: Path) -> bool:
+    """Whether it loads: one that has been read back here, and is that file still, does."""
+    with contextlib.suppress(OSError):
+        if _READ_BACK.get(path) == _marks(path.stat()):
+            return True
+    with contextlib.suppress(BadFile):
+        _load(path)
+        _remember(path)
+        return True
+    return False
+
+
+def _marks(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _load(path: Path) -> Checkpoint:
@@ -178,9 +210,7 @@ def _prune(directory: Path, written: Path, keep: int, spare: Collection[int]) ->
     missing = keep - 1
     for path in older:
         if missing:
-            with contextlib.suppress(BadFile):
-                _load(path)
-                missing -= 1
+            missing -= _whole(path)
         elif path not in {path_of(directory, step) for step in spare}:
             with contextlib.suppress(OSError):
                 path.unlink()

@@ -70,10 +70,13 @@ def pieces(wish: Wish, sampler: Sampler, n: int, first: int = 0) -> Iterator[Pie
 def _from(sampler: Sampler, n: int, wish: Wish, c: Tensor | None, first: int) -> Iterator[Tensor]:
     """Samples from a number on. Those that D has refined are made again from the first one."""
     if type(sampler) is Sampler and first:
-        for start in range(first, n, wish.batch):
-            numbers = range(start, min(n, start + wish.batch))
+        lead = first % sampler.size  # passes begin where they do for the first samples
+        batch = -(-wish.batch // sampler.size) * sampler.size
+        for start in range(first - lead, n, batch):
+            numbers = range(start, min(n, start + batch))
             asked = None if c is None else c[numbers.start : numbers.stop]
-            yield sampler.generate(sampler.codes(numbers, wish.seed), asked)
+            yield sampler.generate(sampler.codes(numbers, wish.seed), asked)[lead:]
+            lead = 0
     elif first < n:
         for x in sampler.batches(n, wish.seed, wish.batch, c):
             if first < len(x):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -33,6 +34,7 @@ from gan_cli.show import Show
 from gan_cli.signals import Interrupt
 from gan_cli.standing import Asked, Standing, Way, stand
 from gan_cli.status import Telling, settle
+from gan_cli.watch import Watch
 
 
 def launch(
@@ -80,13 +82,7 @@ def train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> b
     if looks.owed and _ends(looks, start, *_measured(looks, interrupt, start, kept=True)):
         return False
     for step in range(start, session.steps):
-        reseed(config["seed"], step)
-        rates = _pace(session, step) | watch.slow(step)
-        facts = session.step(_batches(session, step), step)
-        done = step + 1
-        if log.due(done):
-            facts |= session.sizes()
-        log.step(done, facts, _counts(session) | rates | watch.facts)
+        done = advance(session, log, watch, config["seed"], step)
         ruling = looks.ruling(done)
         if ruling is Ruling.GO_BACK:
             return True
@@ -96,6 +92,18 @@ def train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> b
         if _ends(looks, done, signum, tired):
             break
     return False
+
+
+def advance(session: Session, log: Log, watch: Watch, seed: int, step: int) -> int:
+    """One step of a run, counted from 0, and what is noted of it; how many steps are done then."""
+    reseed(seed, step)
+    rates = _pace(session, step) | watch.slow(step)
+    facts = session.step(batches(session, step), step)
+    done = step + 1
+    if log.due(done):
+        facts |= session.sizes()
+    log.step(done, facts, _counts(session) | rates | watch.facts)
+    return done
 
 
 def _kept(looks: Looks, interrupt: Interrupt, done: int, lost: bool) -> tuple[int | None, str]:
@@ -137,7 +145,8 @@ def _ends(looks: Looks, done: int, signum: int | None, tired: str) -> bool:
     return bool(tired)
 
 
-def _batches(session: Session, step: int) -> Iterator[Batch]:
+def batches(session: Session, step: int) -> Iterator[Batch]:
+    """The batches of data of a step, in turn, each when it is asked for."""
     per_step = session.method.batches_per_step
     return (session.feed(index) for index in range(step * per_step, (step + 1) * per_step))
 
@@ -185,6 +194,8 @@ def _led(asked: Asked, at: Standing, run: Run, console: Console) -> bool:
         telling = stack.enter_context(Telling(run.dir, start, steps))
         log = Log(run, console, config["log_every"], config["tensorboard"], start)
         stack.callback(log.close)
+        if session.graphs:
+            session.graphs.tell = console.warn
         console.start(steps, start)
         watch.show(console)
         stack.callback(console.stop)
@@ -224,8 +235,14 @@ GRACE = 20.0
 """Seconds in which torchrun's own Ctrl-C is not yet a second one."""
 
 
+OFTEN = (700, 10, 10)
+"""Python's own numbers of new objects after which it looks for those without a use: a step may hold
+memory through them."""
+
+
 def _train(session: Session, looks: Looks, interrupt: Interrupt, start: int) -> int | None:
     """Train to the end; or the step of the checkpoint that the run went back to instead."""
+    gc.set_threshold(*OFTEN)
     if start == 0 and looks.watch.policy.returns:
         looks.kept(0)  # somewhere to go back to
     try:

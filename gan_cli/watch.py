@@ -58,6 +58,8 @@ class Watch:
         self.rewinds = Rewinds(run.dir)
         self.looks: list[Look] = []
         self.told: list[Told] = []
+        self.lights: list[dict[str, Light]] = []
+        self.known: set[str] = set()  # what was ever measured
         self.said: dict[str, Light] = {}  # how bad each sign was told to be
         self.facts: dict[str, float] = {}
         self._rows: Appended | None = None
@@ -130,9 +132,8 @@ class Watch:
     def __call__(self, step: int, log: Log, console: Console) -> Ruling:
         """Look at the run at this step, whose numbers are in `metrics.jsonl`, tell, and rule."""
         assert self.glance is not None
-        known = {name for look in self.looks for name in look.measured}
         told = norms(self._new()) | self.glance.begun | self.glance()
-        new = {n: v for n, v in told.items() if not (n.startswith(ONCE) and n in known)}
+        new = {n: v for n, v in told.items() if not (n.startswith(ONCE) and n in self.known)}
         measured = {name: value for name, value in new.items() if math.isfinite(value)}
         self._add(Look(step, measured), console)
         values = {f"diagnosis/{name}": sign.value for name, sign in self.told[-1].items()}
@@ -156,8 +157,7 @@ class Watch:
             return []
 
     def _rule(self) -> Ruling:
-        lights = [{n: sign.light for n, sign in told.items()} for told in self.told]
-        return self.policy(lights, len(self.rewinds))
+        return self.policy(self.lights, len(self.rewinds))
 
     def go_back(self, at: int, reason: str, console: Console) -> int:
         """Return to the newest good checkpoint, and to one not used yet, if there is any.
@@ -252,6 +252,8 @@ class Watch:
         self.looks.append(look)
         self.told[-1:] = map(_bare, self.told[-1:])  # of a long run there are many looks
         self.told.append(told)
+        self.lights.append({name: sign.light for name, sign in told.items()})
+        self.known |= look.measured.keys()
         self.facts = {"diagnosis/light": float(light(told))}
         worse = [n for n, sign in told.items() if sign.light > self.said.get(n, Light.GREEN)]
         self.said |= {name: told[name].light for name in worse}

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,17 +41,13 @@ class Result(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Give torch its one thread back when a test (or what it called) has taken more."""
+    """Give torch its one thread back when a test (or what it called) has taken more, and leave
+    products of matrices to it."""
     yield
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
-
-
-@pytest.fixture(autouse=True)
-def quick_pictures() -> None:
-    """Runs write their pictures fast rather than small: hundreds of them draw several."""
-    if show := sys.modules.get("gan_cli.show"):
-        show.png = partial(sys.modules["gan_cli.plot.grid"].png, small=False)
+        if torch.backends.mkldnn.is_available():
+            torch.backends.mkldnn.matmul.fp32_precision = "none"
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def loaded_by(*commands: list[str], **env: str) -> set[str]:
 
 
 def test_help_loads_nothing():
-    assert loaded_by(["--help"], [], ["help"]) == {"gan_cli", "gan_cli.cli"}
+    assert loaded_by(["--help"], [], ["help"]) == {"gan_cli", "gan_cli.cli", "gc"}
 
 
 def test_torch_waits_for_training():
@@ -79,6 +79,16 @@ def test_torch_waits_for_training():
     loaded = loaded_by(*commands, COMP_LINE="gan train loss=w")
     assert "hydra" in loaded
     assert not loaded & {"torch", "torchvision", "numpy", "rich", "tensorboard"}
+
+
+@pytest.mark.parametrize("model", ["mlp", "dcgan"])
+def test_a_run_on_images_loads_only_what_it_needs(tmp_path: Path, model: str):
+    """No compiler, no other library's models, nothing to draw plots with."""
+    small = ["dataset=digits", f"model={model}", "model.width=8"]
+    loaded = loaded_by(["train", "steps=1", *small, "tensorboard=false", f"outputs={tmp_path}"])
+    assert "torch" in loaded
+    spared = ["torchvision", "sklearn", "scipy", "matplotlib", "tensorboard", "optuna", "sympy"]
+    assert not loaded & {*spared, "torch._dynamo", "torch._inductor"}
 
 
 def test_the_first_screen_names_every_verb(capsys: pytest.CaptureFixture[str]):

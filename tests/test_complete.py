@@ -38,6 +38,8 @@ from tests.conftest import Result, entries
         ("gan tune --sampler r", ["random"]),
         ("gan tune --work", ["--workers"]),
         ("gan tune --trials 5 loss=minim", ["loss=minimax"]),
+        ("gan bench --ba", ["--batches"]),
+        ("gan bench --seconds 5 loss=minim", ["loss=minimax"]),
         ("gan compare --reve", ["--reverse"]),
         ("gan compare --format la", ["latex"]),
         ("gan report outputs --ru", ["--runs"]),

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from gan_cli import container, disk
+from gan_cli import container, disk, header
 from gan_cli.errors import BadFile, DiskFailure, NumericalFailure
 
-DTYPES = list(container._DTYPE_NAMES)
+DTYPES = list(header.NAMES)
 TENSORS = {"G/w": torch.arange(6.0).reshape(2, 3), "count": torch.tensor([1, 2])}
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -129,6 +130,41 @@ def test_nan_and_infinity_are_not_written(tmp_path: Path, bad: float, dtype: tor
     with pytest.raises(NumericalFailure, match="G/b"):
         container.write(tmp_path / "a", sick, {})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_written_is_the_tensors_own_memory() -> None:
+    first, *parts = container.seal(TENSORS, {}).parts
+    places = {np.frombuffer(part, np.uint8).ctypes.data for part in parts}
+    assert places == {tensor.data_ptr() for tensor in TENSORS.values()}
+    assert len(first) % 8 == 0
+
+
+@pytest.mark.parametrize("small", [1, 8, 20, 1 << 20])
+def test_parts_follow_each_other_in_the_file(
+    tmp_path: Path, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "_SMALL", small)
+    parts = [memoryview(bytes([n] * size)) for n, size in enumerate((0, 3, 30, 5, 9, 0, 20, 2))]
+    disk.replace(tmp_path / "a", parts)
+    assert (tmp_path / "a").read_bytes() == b"".join(parts)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_a_file_stands_only_where_every_byte_is_right(tmp_path: Path, data: st.DataObject) -> None:
+    path, sealed = tmp_path / "a", container.seal(TENSORS, {"step": 3})
+    whole = b"".join(sealed.parts)
+    at = data.draw(st.integers(0, len(whole) - 1))
+    flipped = whole[:at] + bytes([whole[at] ^ 1 << data.draw(st.integers(0, 7))]) + whole[at + 1 :]
+    for wrong in (flipped, whole[:at], whole + whole[:1]):
+        path.write_bytes(wrong)
+        assert not sealed.stands(path)
+    path.write_bytes(whole)
+    assert sealed.stands(path)
+    path.unlink()
+    assert not sealed.stands(path)
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from gan_cli import build, cli_keys, container, state, train, warm
+from gan_cli.average import Averaging
 from gan_cli.container import Checkpoint
 from gan_cli.errors import BadFile, UserMistake
-from gan_cli.player import Averaging, Player
+from gan_cli.player import Player
 from gan_cli.sampler import Sampler
 from gan_cli.space import Space
 from tests.conftest import CONF

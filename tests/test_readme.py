@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,9 @@ def quickened(words: list[str], quick: list[str]) -> list[str]:
         return [*words[:at], *words[at + 2 :], "--n", SEEN]
     if words[0] == "invert":
         return [*words, "--steps", "2", "--restarts", "1"]
+    if words[0] == "bench":
+        sizes = [w if before != "--batches" else "4,8" for before, w in pairwise(words)]
+        return [words[0], *sizes, "batch_size=4", "--seconds", "0.1"]
     if words[0] != "train" or {"--help", "--cfg", "--info"} & set(words):
         return words
     quick = quick + MEASURED * any(word.startswith("metric=") for word in words)

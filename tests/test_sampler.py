@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,25 @@ def test_samples_depend_on_neither_the_batch_size_nor_how_many_are_asked_for(
     few, many = (sampler.sample(k, 3, b) for k, b in zip((n, n + more), batches, strict=True))
     assert few.shape == (n, *SHAPE)
     assert torch.equal(few, many[:n])
+
+
+@pytest.mark.parametrize("name", ARGS)
+def test_all_passes_on_a_cpu_are_of_one_size(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, sizes = made(name), list[int]()
+    monkeypatch.setattr(net, "forward", _noting(net.forward, sizes))
+    sampler = Sampler(net, Space(SHAPE))
+    sampler.sample(3, 0)
+    sampler.sample(130, 0, batch=17)
+    assert set(sizes) == {sampler.size}
+    assert sampler.size == (64 if name == "mlp" else 8)
+
+
+def _noting(forward: Callable[..., Tensor], sizes: list[int]) -> Callable[..., Tensor]:
+    def noted(z: Tensor, c: Tensor | None = None) -> Tensor:
+        sizes.append(len(z))
+        return forward(z, c)
+
+    return noted
 
 
 def test_another_seed_gives_other_samples_and_no_sample_comes_twice() -> None:

@@ -103,6 +103,27 @@ def test_a_damaged_one_never_takes_a_good_ones_place(tmp_path: Path) -> None:
     assert steps(tmp_path) == [4, 5]
 
 
+def test_a_file_that_was_read_back_is_read_again_only_when_it_was_written_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, paths = container.read, list[Path]()
+
+    def counted(path: Path) -> container.Checkpoint:
+        paths.append(path)
+        return read(path)
+
+    monkeypatch.setattr(container, "read", counted)
+    monkeypatch.setattr(state, "_TICK", 0)  # no file is too young to be told from a later one
+    for step in (1, 2, 3):
+        save(tmp_path, step)
+    assert (paths, steps(tmp_path)) == ([], [2, 3])
+    damage(state.path_of(tmp_path, 3))
+    os.utime(state.path_of(tmp_path, 3), ns=(0, 0))
+    save(tmp_path, 4)
+    assert paths == [state.path_of(tmp_path, 3)]
+    assert steps(tmp_path) == [2, 3, 4]
+
+
 def test_a_renamed_file_is_not_believed(tmp_path: Path) -> None:
     save(tmp_path, 1).rename(state.path_of(tmp_path, 7))
     with pytest.raises(BadFile, match="its name"):
@@ -128,8 +149,8 @@ def test_older_ones_go_only_when_the_new_one_reads_back(
     replace = disk.replace
     monkeypatch.setattr(disk, "RETRY_AFTER", 0.0)
 
-    def lossy(path: Path, data: bytes) -> None:
-        replace(path, data[:-1] + b"?" if path.suffix == ".safetensors" else data)
+    def lossy(path: Path, data: bytes | tuple[memoryview, ...]) -> None:
+        replace(path, data if isinstance(data, bytes) else b"".join(data)[:-1] + b"?")
 
     with monkeypatch.context() as patch:
         patch.setattr(disk, "replace", lossy)

@@ -118,6 +118,7 @@ def test_a_change_is_told_once_and_that_it_is_over(tmp_path, capsys):
 def test_a_light_that_flickers_is_not_told_again():
     told = watch.Watch.__new__(watch.Watch)
     told.looks, told.told, told.said = [], [], {}
+    told.lights, told.known = [], set()
     values = [1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 1.0, 1.0, 0.5]
     looks = [Look(step, {"diversity": value}) for step, value in enumerate(values)]
     heard = [told._note(look, signs) for look, signs in zip(looks, replay(looks), strict=True)]
@@ -169,7 +170,7 @@ def seen(*overrides, steps=3):
     glance = Glance(made, parts, config)
     assert "diversity" not in glance()  # before G has learnt anything
     for step in range(steps):
-        made.step(train._batches(made, step), step)
+        made.step(train.batches(made, step), step)
     return glance()
 
 
@@ -207,7 +208,7 @@ def test_held_out_samples_are_shown_to_d_where_there_are_any():
     glance = Glance(made, parts, config)
     assert glance.halves is not None
     for step in range(60):
-        made.step(train._batches(made, step), step)
+        made.step(train.batches(made, step), step)
     training = [module.training for module in made.game.D.net.modules()]
     assert abs(glance()["overfit"]) < 0.5
     assert training == [module.training for module in made.game.D.net.modules()]

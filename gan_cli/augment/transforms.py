@@ -52,7 +52,9 @@ class Draws:
     """The random numbers of one batch of images, in float32."""
 
     def __init__(self, x: Tensor, p: float | Tensor):
-        self.p = torch.as_tensor(p, dtype=torch.float32, device=x.device)
+        if not isinstance(p, Tensor):  # as_tensor(p, device=…) would wait for a GPU
+            p = torch.full((), float(p), device=x.device)
+        self.p = p.to(x.device)
         self.n, self.channels, self.height, self.width = x.shape
         self.device = x.device
 

@@ -33,8 +33,11 @@ class Case:
 
     @classmethod
     def of(cls, folder: Folder) -> Case:
-        """The case of a run directory."""
-        return cls(folder.config, folder.choices)
+        """The case of a run directory; its precision is the one that was picked."""
+        told = [one.get("circumstances") for one in folder.record.sessions]
+        picked = [one["precision"] for one in told if isinstance(one, dict) and "precision" in one]
+        found = {"hardware.precision": picked[-1]} if picked else {}
+        return cls(folder.config | found, folder.choices)
 
     def number(self, key: str, default: float) -> float:
         """A number of the settings."""

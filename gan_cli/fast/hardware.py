@@ -1,11 +1,10 @@
-"""What the machine offers: device, precision, threads. The only place that speaks of them."""
+"""What a command says of the machine, and what is made of it."""
 
 from __future__ import annotations
 
-import functools
-import os
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,18 +12,29 @@ import torch
 from gan_cli import circumstances, dist
 from gan_cli.circumstances import Circumstances
 from gan_cli.errors import UserMistake
+from gan_cli.fast import processor
+from gan_cli.fast.bits import exact_float32, same_bits
+from gan_cli.fast.compiling import no_compiler
+from gan_cli.fast.devices import DEVICES, pick_device, ranks_device
+from gan_cli.fast.speed import DTYPES, PRODUCTS, Case, Speed, as_begun, picked
+from gan_cli.fast.work import Work
 from gan_cli.launcher import LAUNCHERS, Place
-from gan_cli.player import Precision
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where and in which precision to compute; `auto` and None mean what suits the machine.
+    """Where and how to compute; `auto` and null mean what suits the machine and the networks.
 
-    device: auto (cuda, else mps, else cpu), cpu, cuda, cuda:N or mps. precision: float32,
-    bfloat16 (autocast in the networks; losses, penalties and weights stay float32), or auto
-    (bfloat16 on a CUDA device that has it, float32 elsewhere). threads: CPU threads. deterministic:
-    only algorithms that give the same bits each time; on CUDA they are slower.
+    A run says at its start what that is, and why, and goes on with it. device: auto (cuda, else
+    mps, else cpu), cpu, cuda, cuda:N or mps. precision: float32, bfloat16 (autocast in the
+    networks; losses, penalties and weights stay float32), or auto: bfloat16 where the device
+    multiplies it itself, on a CPU only where convolutions are most of the work. channels_last:
+    images and weights of convolutions with their channels last in memory; auto: where there are
+    many. compile: the forward passes through torch.compile, which needs a compiler; auto: no.
+    cuda_graphs: whole steps are recorded and replayed; auto: on CUDA. products: who multiplies
+    float32 matrices on a CPU, torch or onednn; auto: oneDNN on AMD's processors, of which torch's
+    own choice uses half the width. threads: CPU threads; null: all, but one where a step is small.
+    deterministic: only algorithms that give the same bits each time; on CUDA they are slower.
 
     On several ranks: ranks says who started them, torchrun or slurm (srun). batch: batch_size is
     that of the whole batch, or of a rank's share. batch_norm: the statistics of batch norm are
@@ -33,6 +43,10 @@ class Hardware:
 
     device: str = "auto"
     precision: str = "auto"
+    channels_last: bool | str = "auto"
+    compile: bool | str = "auto"
+    cuda_graphs: bool | str = "auto"
+    products: str = "auto"
     threads: int | None = None
     ranks: str = "torchrun"
     batch: str = "whole"
@@ -40,14 +54,14 @@ class Hardware:
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        if self.device.partition(":")[0] not in _DEVICES:
-            raise ValueError(f"device is one of {', '.join(_DEVICES)}, not {self.device}")
-        if self.precision not in _PRECISIONS:
-            raise ValueError(f"precision is one of {', '.join(_PRECISIONS)}, not {self.precision}")
+        if self.device.partition(":")[0] not in DEVICES:
+            raise ValueError(f"device is one of {', '.join(DEVICES)}, not {self.device}")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads must be 1 or more, or null, not {self.threads}")
-
-        for key, known in _SHARING.items():
+        for key in _SWITCHES:
+            if (said := getattr(self, key)) not in (True, False, AUTO):
+                raise ValueError(f"{key} is auto, true or false, not {said}")
+        for key, known in _CHOICES.items():
             if (said := getattr(self, key)) not in known:
                 raise ValueError(f"{key} is one of {', '.join(known)}, not {said}")
 
@@ -65,127 +79,119 @@ class Hardware:
         return bool(_SHARING["batch_norm"][self.batch_norm])
 
     def claim(self) -> torch.device:
-        """The device, after setting threads and algorithms; UserMistake if it isn't there."""
-        torch.set_num_threads(self.threads or _THREADS)
-        _same_bits(self.deterministic)
-        device = pick_device(self.device)
-        if device.type == "cuda" and dist.size() > 1:
-            if self.device.partition(":")[2]:
-                raise UserMistake(
-                    f"each rank has a device of its own, so not {device}: hardware.device=cuda"
-                )
-            device = _own_device()
-        if device.type == "cuda" and self.dtype(device) is torch.float32:
-            torch.backends.cudnn.allow_tf32 = False  # convolutions would compute in 19 bits
+        """The device, after setting threads and algorithms; UserMistake if it isn't there.
+
+        Whatever an earlier run in this process has set is set anew.
+        """
+        same_bits(self.deterministic)
+        device = ranks_device(self.device)
+        self._refuse(device)
+        self._settle(device, picked(self.said, {}, self.case(device)))
         return device
 
-    def dtype(self, device: torch.device) -> torch.dtype:
-        """The precision in which the networks compute on that device."""
-        return _PRECISIONS[self.precision] or _best_precision(device)
+    def speed(
+        self,
+        device: torch.device,
+        work: Work | None,
+        batch: int,
+        before: Circumstances | None = None,
+    ) -> Speed:
+        """How to compute on that device, networks of such work, in batches of so many samples.
 
-    def circumstances(self, device: torch.device) -> Circumstances:
-        """What the bits of a run on that device depend on, besides its settings."""
-        precision = str(self.dtype(device)).removeprefix("torch.")
-        return circumstances.found(str(device), precision, dist.size(), self.deterministic)
+        before: the circumstances in which a run that goes on was trained, None of a new one. Of
+        several ranks all compute as the first one does, each with its own threads. What belongs to
+        the process is set: threads, and who multiplies.
+        """
+        case = self.case(device, work, batch)
+        own = picked(self.said, {} if before is None else as_begun(before, case), case)
+        speed = replace(dist.told(own), threads=own.threads)
+        self._settle(device, speed)
+        return speed
 
-    def autocast(self, device: torch.device) -> Precision:
-        """Makes the context in which the networks compute."""
-        dtype = self.dtype(device)
-        if dtype is torch.float32:
-            return nullcontext
-        return functools.partial(torch.autocast, device.type, dtype=dtype)
+    @property
+    def said(self) -> dict[str, Any]:
+        """What isn't left to this machine, by key."""
+        values = {key: getattr(self, key) for key in Speed().picks}
+        return {key: value for key, value in values.items() if value not in (AUTO, None)}
 
+    def case(self, device: torch.device, work: Work | None = None, batch: int = 0) -> Case:
+        """What is known of this machine, and of what is to be computed."""
+        here = processor.found()
+        own = _has_bfloat16(device) if device.type == "cuda" else here.bfloat16
+        return Case(device.type, own, here, work, batch, dist.size())
 
-def _same_bits(wanted: bool) -> None:
-    """Allow only algorithms that give the same bits each time, or any again.
+    def circumstances(self, device: torch.device, speed: Speed | None = None) -> Circumstances:
+        """What the bits of a run on that device depend on, besides its settings.
 
-    On every device: on the CPU, too, what comes back through an index is added up by several
-    threads in any order otherwise. Nothing else was seen to have other bits there.
-    """
-    if wanted:
-        _settle_cublas()
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.deterministic = wanted
-    torch.backends.cudnn.benchmark = False
-    if torch.are_deterministic_algorithms_enabled() != wanted:  # to say so takes a second
-        torch.use_deterministic_algorithms(wanted)
-    settings: Any = torch.utils.deterministic
-    settings.fill_uninitialized_memory = False  # gan reads none, and it takes time
-
-
-CUBLAS, SETTLED = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
-"""The variable that says where cuBLAS computes, and the values with which its bits are the same."""
-
-
-def _settle_cublas() -> None:
-    """Set what cuBLAS reads when CUDA starts; UserMistake where it is too late for it."""
-    said = os.environ.get(CUBLAS)
-    late = said is None and torch.cuda.is_initialized()
-    if late or said not in (None, *SETTLED):
-        why = "CUDA runs already" if late else f"{CUBLAS} is {said}"
-        raise UserMistake(
-            f"hardware.deterministic: {why}: set {CUBLAS}={SETTLED[0]} before gan starts"
+        Without its speed: as far as the settings alone tell.
+        """
+        picks = (speed or picked(self.said, {}, self.case(device))).picks
+        found = circumstances.found(
+            str(device), picks["precision"], dist.size(), self.deterministic
         )
-    os.environ.setdefault(CUBLAS, SETTLED[0])
+        return found | picks | {"threads": torch.get_num_threads()}
+
+    def _refuse(self, device: torch.device) -> None:
+        """UserMistake for what this machine can't do."""
+        why: Mapping[str, str | None] = {
+            "cuda_graphs": _no_graphs(device),
+            "channels_last": "mps has no such layout" if device.type == "mps" else None,
+            "compile": no_compiler(device) if self.compile is True else None,
+        }
+        for key, reason in why.items():
+            if reason and getattr(self, key) is True:
+                raise UserMistake(f"hardware.{key}=true: {reason}: hardware.{key}=auto")
+        wants = self.said.get("products") == PRODUCTS[1]
+        if wants and not (device.type == "cpu" and processor.products_are_exact()):
+            raise UserMistake(
+                f"hardware.products=onednn: it has none of float32 on this {device.type}: "
+                "hardware.products=auto"
+            )
+
+    def _settle(self, device: torch.device, speed: Speed) -> None:
+        """Set what belongs to the whole process."""
+        if torch.get_num_threads() != speed.threads:
+            torch.set_num_threads(speed.threads)
+        processor.route_products(speed.onednn)
+        on_cuda = device.type == "cuda"
+        exact_float32(self.deterministic or (on_cuda and speed.dtype is torch.float32))
 
 
-def refused(error: Exception) -> str | None:
-    """What to say where an operation has no deterministic algorithm; None for any other error."""
-    said = str(error)
-    if "deterministic" not in said or not torch.are_deterministic_algorithms_enabled():
-        return None
-    name = said.partition(" ")[0]
-    return (
-        f"hardware.deterministic: {name} has no deterministic algorithm on this device. Leave out "
-        "the component that calls it, or hardware.device=cpu, or hardware.deterministic=false"
-    )
+def as_settings(before: Circumstances, threads: int) -> dict[str, Any]:
+    """The hardware of a run that was trained in these circumstances, as settings, where it is here.
 
+    threads: the most there can be. Of what was not written down nothing is said but how a gan
+    computed that wrote nothing down.
+    """
+    name = str(before.get("device"))
+    device = "cpu"
+    had: dict[str, Any] = {}
+    with suppress(UserMistake):  # it isn't here, or nobody knows which it was
+        device = had["device"] = pick_device(name).type
+    case = Hardware().case(torch.device(device))
+    here = replace(case, processor=replace(case.processor, threads=threads))
+    return as_begun(before, here) | had
+
+
+def _no_graphs(device: torch.device) -> str | None:
+    if device.type != "cuda":
+        return f"there are none on {device.type}"
+    return "several ranks wait for each other in a step" if dist.size() > 1 else None
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether a CUDA device multiplies it itself."""
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+AUTO = "auto"
+"""What leaves the choice to this machine."""
 
 _SHARING: dict[str, dict[str, object]] = {
     "ranks": dict(LAUNCHERS),
     "batch": {"whole": False, "rank": True},
     "batch_norm": {"local": False, "synchronised": True},
 }
-_THREADS = torch.get_num_threads()
-_DEVICES = ("auto", "cpu", "cuda", "mps")
-_PRECISIONS = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of that name, `auto` for the fastest kind; UserMistake if it isn't there."""
-    here = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    kind, _, index = name.partition(":")
-    if kind not in _DEVICES:
-        raise UserMistake(f"device is one of {', '.join(_DEVICES)}, not {name}")
-    if not here.get(kind, True):
-        raise UserMistake(f"there is no {kind} device here: use cpu, or auto for what there is")
-    count = torch.cuda.device_count() if here["cuda"] else 0
-    if index and (kind != "cuda" or not index.isdigit() or int(index) >= count):
-        raise UserMistake(f"there is no device {name} here: {count} CUDA devices")
-    if kind not in here:
-        return torch.device(next(kind for kind in here if here[kind]))
-    return torch.device(name)
-
-
-def _own_device() -> torch.device:
-    """The CUDA device of this rank, one for each on its machine; UserMistake for too few."""
-    count = torch.cuda.device_count()
-    if dist.local() >= count:
-        raise UserMistake(
-            f"rank {dist.rank()} is number {dist.local() + 1} of its machine, which has {count} "
-            "CUDA devices: no more ranks than devices, or hardware.device=cpu"
-        )
-    return torch.device("cuda", dist.local())
-
-
-def _best_precision(device: torch.device) -> torch.dtype:
-    if device.type != "cuda":
-        return torch.float32
-    with torch.cuda.device(device):
-        own = torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if own else torch.float32
+_CHOICES = {"precision": (AUTO, *DTYPES), "products": (AUTO, *PRODUCTS), **_SHARING}
+_SWITCHES = ("channels_last", "compile", "cuda_graphs")

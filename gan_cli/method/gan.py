@@ -211,26 +211,31 @@ class GAN(Single):
 
     def hear(self, batch: Batch) -> Said:
         """D's raw outputs on a batch, and what its heads guess, `(N, guesses)` by name."""
-        if not self.auxiliaries:
-            return self.judge(batch), {}
-        with self.D.precision():
-            output, guesses = self.critic.both(batch.x, batch.c)
-        told = {name: guess.to(output.dtype) for name, guess in guesses.items()}
-        return self.critic.checked(output, len(batch)), told
+        return self._heard_of(self._ask(batch.x, batch.c), len(batch))
 
     def hear_both(self, real: Batch, fake: Batch) -> tuple[Said, Said]:
         """What D says of both: in one pass, where it judges each sample by itself."""
         if not self.critic.alone:
             return self.hear(real), self.hear(fake)
         c = None if real.c is None or fake.c is None else torch.cat([real.c, fake.c])
-        outputs, guesses = self.hear(Batch(torch.cat([real.x, fake.x]), c))
-        sizes = [len(real), len(fake)]
-        of_real, of_fake = outputs.split(sizes)
-        guessed = {name: guess.split(sizes) for name, guess in guesses.items()}
+        output, guesses = self._ask(torch.cat([real.x, fake.x]), c)
+        n = len(real)
+        told = {name: guess[:n] for name, guess in guesses.items()}
+        told_fake = {name: guess[n:] for name, guess in guesses.items()}
         return (
-            (of_real, {name: guess[0] for name, guess in guessed.items()}),
-            (of_fake, {name: guess[1] for name, guess in guessed.items()}),
+            self._heard_of((output[:n], told), n),
+            self._heard_of((output[n:], told_fake), len(fake)),
         )
+
+    def _ask(self, x: Tensor, c: Tensor | None) -> Said:
+        if not self.auxiliaries:
+            return self.D(x, c), {}
+        with self.D.precision():
+            output, guesses = self.critic.both(x, c)
+        return output, {name: guess.to(output.dtype) for name, guess in guesses.items()}
+
+    def _heard_of(self, said: Said, n: int) -> Said:
+        return self.critic.checked(said[0], n), said[1]
 
     def play(self, side: Callable[..., Tensor], real: Tensor | None, fake: Tensor) -> Tensor:
         """One side of the loss on each sample, `(N,)`: of patches, their mean."""

@@ -11,6 +11,7 @@ from torch import nn
 
 from gan_cli.augment import Augment
 from gan_cli.auxiliary import Auxiliary
+from gan_cli.average import Averaging
 from gan_cli.condition import Condition
 from gan_cli.constraint import Constraint
 from gan_cli.errors import UserMistake
@@ -20,7 +21,7 @@ from gan_cli.method.turns import Turns
 from gan_cli.model import Generator, Model
 from gan_cli.optimizer import Optimizer
 from gan_cli.penalty import Penalty
-from gan_cli.player import Averaging, Player, Precision
+from gan_cli.player import Player
 from gan_cli.prior import Prior
 from gan_cli.space import Space
 from gan_cli.term import Term
@@ -56,7 +57,6 @@ class Kit:
     optimizer: Optimizer
     averaging: Averaging | None
     clip_grad: float | None
-    precision: Precision
     accumulate: int
     pack: int
     frozen: int
@@ -88,7 +88,7 @@ class Kit:
     def _player(self, net: nn.Module, lr: float, averaged: bool) -> Player:
         average = self.averaging if averaged else None
         net = net.to(self.device)
-        return Player(net, self.optimizer, lr, average, self.clip_grad, self.precision)
+        return Player(net, self.optimizer, lr, average, self.clip_grad)
 
 
 class Recipe(Protocol):

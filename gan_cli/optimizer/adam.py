@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.optimizer import check_betas, check_decay, check_rates
+from gan_cli.optimizer.light import light
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Adam:
 
     def make(self, weights: list[Tensor], lr: float) -> torch.optim.Optimizer:
         """Adam over these weights; fused into one kernel."""
-        return torch.optim.Adam(
+        return light(torch.optim.Adam)(
             weights,
             lr=lr,
             betas=(self.betas[0], self.betas[1]),

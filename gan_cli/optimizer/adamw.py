@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.optimizer import check_betas, check_decay, check_rates
+from gan_cli.optimizer.light import light
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class AdamW:
 
     def make(self, weights: list[Tensor], lr: float) -> torch.optim.Optimizer:
         """AdamW over these weights; fused into one kernel."""
-        return torch.optim.AdamW(
+        return light(torch.optim.AdamW)(
             weights,
             lr=lr,
             betas=(self.betas[0], self.betas[1]),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.optimizer import check_rates
+from gan_cli.optimizer.light import light
 
 
 @dataclass(frozen=True)
@@ -34,4 +35,6 @@ class RMSprop:
 
     def make(self, weights: list[Tensor], lr: float) -> torch.optim.Optimizer:
         """RMSprop over these weights, all of them in one call."""
-        return torch.optim.RMSprop(weights, lr=lr, alpha=self.alpha, eps=self.eps, foreach=True)
+        return light(torch.optim.RMSprop)(
+            weights, lr=lr, alpha=self.alpha, eps=self.eps, foreach=True
+        )

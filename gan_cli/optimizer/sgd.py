@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.optimizer import check_rates
+from gan_cli.optimizer.light import light
 
 
 @dataclass(frozen=True)
@@ -33,4 +34,4 @@ class SGD:
 
     def make(self, weights: list[Tensor], lr: float) -> torch.optim.Optimizer:
         """Gradient descent over these weights; fused into one kernel."""
-        return torch.optim.SGD(weights, lr=lr, momentum=self.momentum, fused=True)
+        return light(torch.optim.SGD)(weights, lr=lr, momentum=self.momentum, fused=True)

@@ -115,7 +115,7 @@ class Studio:
         sheet = tiles.repeat(1, 0)
         sheet.resize((rows * columns, height, width, channels), refcheck=False)
         sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-        return grid.png(sheet.reshape(rows * height, columns * width, channels), {}, small=False)
+        return grid.png(sheet.reshape(rows * height, columns * width, channels), {}, grid.QUICKEST)
 
     def keepsake(self, order: Order) -> bytes:
         """The same as a PNG to keep: a grid, enlarged, that says where it comes from."""

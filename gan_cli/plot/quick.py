@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gan_cli.plot.grid import Pixels, png
+from gan_cli.plot.grid import QUICKEST, Pixels, png
 
 SMALL = 64 * 64 * 3
 """Numbers in an image up to which it is small; filters and a library pay for larger ones."""
@@ -25,7 +25,7 @@ def quick(image: Pixels, text: Mapping[str, str]) -> bytes:
     """
     told = "".join(text.values())
     if image.size > SMALL or not told.isascii():
-        return png(image, text, small=False)
+        return png(image, text, QUICKEST)
     height, width, channels = image.shape
     rows = np.zeros((height, 1 + width * channels), np.uint8)  # a row's filter stands before it
     rows[:, 1:] = image.reshape(height, -1)

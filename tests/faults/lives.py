@@ -6,20 +6,19 @@ import contextlib
 import json
 import os
 import signal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gan_cli import container, show, state
 from gan_cli import train as training
-from gan_cli.plot.grid import png
+from gan_cli.plot.grid import QUICKEST
 from gan_cli.record import Record
 from gan_cli.status import Status
 from gan_cli.train import launch
 from tests.faults.dying import done
 from tests.games import composed
 
-show.png = partial(png, small=False)  # type: ignore[attr-defined]  # in every process alike
+show.QUICK = QUICKEST  # type: ignore[attr-defined]  # in every process alike
 
 PLAIN = (
     "model=mlp",

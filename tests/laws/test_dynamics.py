@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gan_cli.average import Averaging
 from gan_cli.batch import Batch
 from gan_cli.dynamics.alternating import Alternating
 from gan_cli.dynamics.consensus import Consensus
 from gan_cli.dynamics.unrolled import Unrolled
 from gan_cli.method.gan import GAN
 from gan_cli.optimizer.sgd import SGD
-from gan_cli.player import Averaging, Player
+from gan_cli.player import Player
 from gan_cli.randomness import reseed
 from tests.conftest import entries
 from tests.games import part

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from gan_cli import build, session
+from gan_cli.average import Averaging
 from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
 from gan_cli.method.critic import judges_alone
 from gan_cli.method.gan import GAN
 from gan_cli.method.rules import d_net, rules
 from gan_cli.method.turns import Turns
-from gan_cli.player import Averaging, Player
+from gan_cli.player import Player
 from gan_cli.randomness import reseed
 from gan_cli.space import Space
 from tests.conftest import entries
@@ -313,8 +314,8 @@ def test_shared_fakes_are_made_once_and_both_players_learn_from_them(critic, gen
     gan.turns = dataclasses.replace(gan.turns, share=True)
     gan.G.net = counted = Counted(gan.G.net)
     seen: list[torch.Tensor] = []
-    gan.judge, judge = lambda batch: seen.append(batch.x) or judge(batch), gan.judge
-    gan.hear_both = lambda real, fake: seen.append(fake.x) or (gan.hear(real), gan.hear(fake))
+    gan._ask, ask = lambda x, c: seen.append(x) or ask(x, c), gan._ask
+    gan.critic.alone = False
     before = weights(gan.D)
     gan.step(batches(critic), 0)
     assert not same(before, gan.D)
