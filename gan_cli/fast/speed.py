@@ -157,6 +157,8 @@ def _precision(case: Case) -> Pick:
 def _channels_last(case: Case) -> Pick:
     if not (case.on_cpu or case.on_cuda):
         return False, f"on {case.device}"
+    if case.on_cpu and case.work and case.work.planes:
+        return False, "group norm and joined maps are slower so"
     return _convolves(case), _convolutions(case)
 
 

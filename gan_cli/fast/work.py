@@ -24,12 +24,15 @@ class Work:
     """Floating-point operations of all networks forward, for one sample.
 
     A multiplication and an addition are two. convolutions: those of convolutions. others: those of
-    products of matrices. grouped: those of convolutions whose channels are in groups.
+    products of matrices. grouped: those of convolutions whose channels are in groups. planes:
+    numbers that are worked on plane by plane, for which channels that come last are in the way:
+    those of group norm, and of feature maps that are joined.
     """
 
     convolutions: int
     others: int
     grouped: int = 0
+    planes: int = 0
 
     @property
     def all(self) -> int:
@@ -96,7 +99,7 @@ class _Counter(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.counts = dict.fromkeys(("convolutions", "others", "grouped"), 0)
+        self.counts = dict.fromkeys(("convolutions", "others", "grouped", "planes"), 0)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -118,7 +121,20 @@ class _Counter(TorchDispatchMode):
         elif name in _PRODUCTS:
             a, b = args[_PRODUCTS[name] :][:2]
             self.counts["others"] += 2 * a.numel() * b.shape[-1]
+        elif _by_planes(name, args):
+            self.counts["planes"] += (made[0] if isinstance(made, tuple) else made).numel()
         return made
+
+
+def _by_planes(name: Any, args: tuple[Any, ...]) -> bool:
+    """Whether it normalises channels in groups, or joins maps of several channels each."""
+    if name is torch.ops.aten.native_group_norm:
+        return bool(args[6] > 1)
+    return name is torch.ops.aten.cat and all(x.dim() == 4 and x.shape[1] > FEW for x in args[0])
+
+
+FEW = 4
+"""Channels of an image, at most: more are features."""
 
 
 def _convolution(args: tuple[Any, ...], made: Tensor) -> int:

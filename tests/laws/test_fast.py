@@ -38,6 +38,8 @@ CASES: list[tuple[str, Case, dict[str, Any]]] = [
     ("few", Case("cpu", True, ABLE, Work(int(CONVOLVES) - 1, 0), 64), {"precision": "float32"}),
     ("few", Case("cpu", True, ABLE, Work(int(CONVOLVES) - 1, 0), 64), {"channels_last": False}),
     ("grouped", Case("cpu", True, ABLE, Work(10**8, 0, 10**7), 64), {"precision": "float32"}),
+    ("planes", Case("cpu", True, ABLE, Work(10**8, 0, 0, 9), 64), {"channels_last": False}),
+    ("planes", Case("cuda", True, ABLE, Work(10**8, 0, 0, 9), 64), {"channels_last": True}),
     ("products", Case("cpu", True, ABLE, FLAT, 1), {"products": "onednn"}),
     ("products elsewhere", Case("cpu", True, PLAIN, FLAT, 1), {"products": "torch"}),
     ("little", Case("cpu", True, ABLE, Work(0, int(SHARES) - 1), 1), {"threads": 1}),
@@ -264,6 +266,23 @@ def test_work_is_two_operations_a_weight_and_place():
     assert work_of([conv], one.space) is None  # it can't judge such samples
     shape = one.space._replace(shape=(2, 5, 7))
     assert work_of([Spoken(conv)], shape) == Work(2 * 6 * 9 * 35, 0, 2 * 6 * 9 * 35)
+
+
+@pytest.mark.parametrize(
+    ("game", "found"),
+    [
+        ("dataset=digits model=dcgan", False),
+        ("dataset=digits model=dcgan model.d_norm=layer", False),
+        ("dataset=digits model=dcgan model.d_norm=group", True),
+        ("dataset=digits model=unet task=denoise", True),  # its maps are joined
+        ("dataset=digits model=dcgan task=label", False),  # labels are few planes beside an image
+    ],
+)
+def test_what_is_worked_on_plane_by_plane_is_found(game, found):
+    one = session(*game.split())
+    work = work_of([player.net for player in one.method.players.values()], one.space)
+    assert work is not None
+    assert bool(work.planes) is found
 
 
 class Answers(torch.nn.Module):
