@@ -22,6 +22,7 @@ from gan_cli.cli_resume import rewrite
 from gan_cli.errors import UserMistake
 from gan_cli.options import Parser, classes, import_from_here
 from gan_cli.run import CONTROL, key_of
+from gan_cli.signals import leaving
 from gan_cli.strict import clean
 
 EXAMPLES = """examples:
@@ -77,7 +78,8 @@ def _measured(asked: argparse.Namespace, composed: Any, words: list[str], argv: 
 
     report, say = Report(command=["gan", "bench", *argv]), _Told()
     sizes = _sizes(asked.batches, composed([])[0]["batch_size"])
-    with tempfile.TemporaryDirectory(prefix="gan-bench-", ignore_cleanup_errors=True) as place:
+    aside = tempfile.TemporaryDirectory(prefix="gan-bench-", ignore_cleanup_errors=True)
+    with leaving(), aside as place:
         bench = Bench(composed, words, asked.seconds, Path(place), report, say)
         try:
             bench(sizes)

@@ -157,6 +157,18 @@ def _options(parser: ArgumentParser, words: list[str]) -> list[str]:
     ]
 
 
+_SWITCH = ("auto", "true", "false")
+VALUES = {
+    "hardware.device": ("auto", "cpu", "cuda", "mps"),
+    "hardware.precision": ("auto", "float32", "bfloat16"),
+    "hardware.channels_last": _SWITCH,
+    "hardware.compile": _SWITCH,
+    "hardware.cuda_graphs": _SWITCH,
+    "hardware.products": ("auto", "torch", "onednn"),
+}
+"""Values of keys that have few, of which Hydra knows the one that is set."""
+
+
 def _settings(words: list[str]) -> list[str]:
     """Flags, groups, choices, keys and their values, given the words before the last."""
     from hydra._internal.core_plugins.bash_completion import BashCompletion
@@ -176,7 +188,9 @@ def _settings(words: list[str]) -> list[str]:
     args, _ = get_args_parser().parse_known_args(before)
     composer = Composer(Sources(args.config_dir, args.config_name), before)
     found = BashCompletion(composer.loader)._query(composer.name, " ".join([*before, word]))
-    return [*found, "resume="]
+    key = word.partition("=")[0]
+    few = [f"{key}={value}" for value in VALUES.get(key, ())]
+    return [*dict.fromkeys([*found, *few]), "resume="]
 
 
 def _runs(typed: str, before: str, *others: str) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from itertools import repeat
+from contextlib import contextmanager, nullcontext
+from itertools import chain, repeat
 from pathlib import Path
 from typing import cast
 
@@ -144,9 +144,11 @@ class Sampler:
         z = torch.cat([z, z[-1:].expand(more, -1)]).to(self.device)
         if c is not None:
             c = torch.cat([c, c[-1:].expand(more, *c.shape[1:])]).to(self.device)
-        size = size if self.device.type == "cpu" else len(z)
+        on_cpu = self.device.type == "cpu"
+        size = size if on_cpu else len(z)
         pairs = zip(z.split(size), repeat(None) if c is None else c.split(size), strict=False)
-        with evaluating(self.generator):
+        layout = as_in_a_file(self.generator) if on_cpu else nullcontext()
+        with evaluating(self.generator), layout:
             x = torch.cat([self.generator(*pair) for pair in pairs])[:n].float().cpu()
         if not x.isfinite().all():
             raise NumericalFailure("the generator makes samples that are NaN or infinite")
@@ -200,3 +202,26 @@ def evaluating(net: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+@contextmanager
+def as_in_a_file(net: nn.Module) -> Iterator[None]:
+    """The network's tensors laid out as a checkpoint has them, for as long as it lasts.
+
+    While it trains its channels may be last in memory, and convolutions round differently then: it
+    would make other samples than the same weights from a file do.
+    """
+    tensors = [t for t in chain(net.parameters(), net.buffers()) if t.stride() != _rows(t)]
+    own = [tensor.data for tensor in tensors]
+    for tensor in tensors:
+        tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
+    try:
+        yield
+    finally:
+        for tensor, data in zip(tensors, own, strict=True):
+            tensor.data = data
+
+
+def _rows(tensor: Tensor) -> tuple[int, ...]:
+    """The strides of a tensor of that shape, row by row."""
+    return torch.empty(tensor.shape, device="meta").stride()

@@ -20,7 +20,7 @@ from gan_cli.dynamics import Dynamics
 from gan_cli.dynamics.alternating import Alternating
 from gan_cli.errors import UserMistake
 from gan_cli.facts import Facts, sizes_of
-from gan_cli.fast import Graphs, Speed, quicken, recordable, work_of
+from gan_cli.fast import Graphs, Speed, computing, quicken, recordable, work_of
 from gan_cli.guard import Guard
 from gan_cli.loss import Crossing
 from gan_cli.method import Method
@@ -93,7 +93,8 @@ class Session:
         ranks, which is all there is to it: it moves linearly.
         """
         play = self._play if self.graphs is None else partial(self.graphs.step, self._play)
-        facts = play(batches, step)
+        with computing(self.speed):
+            facts = play(batches, step)
         if dist.size() > 1:
             players = self.method.players.values()
             nets = [net for p in players for net in (p.net, p.average) if net is not None]

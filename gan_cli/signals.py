@@ -13,11 +13,32 @@ from typing import Any
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
 STOPPING = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP")
+LEAVING = ("SIGTERM", "SIGHUP")
 
 
 class Abandoned(BaseException):
     """A request to stop has met work that can be done again later. Not an Exception, so that the
     work does not take it for a failure of its own."""
+
+
+@contextmanager
+def leaving() -> Iterator[None]:
+    """SIGTERM and SIGHUP end what is done here by SystemExit, with the usual exit code, so that
+    what it has put aside is cleared away. What was ignored on entry stays ignored."""
+
+    def leave(signum: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + signum)
+
+    previous: dict[int, Handler] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name, None) for name in LEAVING):
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                previous[number] = signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 class Interrupt:

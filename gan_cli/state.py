@@ -212,5 +212,6 @@ def _prune(directory: Path, written: Path, keep: int, spare: Collection[int]) ->
         if missing:
             missing -= _whole(path)
         elif path not in {path_of(directory, step) for step in spare}:
+            _READ_BACK.pop(path, None)
             with contextlib.suppress(OSError):
                 path.unlink()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -585,6 +587,20 @@ def test_ctrl_c_ends_with_what_is_known(
     assert done.returncode == 130
     assert ("images/s" in done.stdout) == ("Stopped by Ctrl-C" in done.stdout) == known
     assert ("stopped" in done.stderr) != known
+
+
+def test_a_signal_leaves_nothing_behind(gan_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def stop(bench: Bench, *args: Any) -> None:
+        assert bench.directory.parent == tmp_path
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Bench, "_work", stop)
+    before = signal.getsignal(signal.SIGTERM)
+    done = gan_here("bench", *TINY, "--seconds", "0.05")
+    assert done.returncode == 128 + signal.SIGTERM
+    assert not [*tmp_path.glob("gan-bench-*")]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_batch_sizes_are_shown_with_the_one_to_take(gan_here):

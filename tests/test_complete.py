@@ -8,10 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gan_cli.cli import main
-from gan_cli.cli_complete import SCRIPTS, candidates
+from gan_cli.cli_complete import SCRIPTS, VALUES, candidates
+from gan_cli.fast import Hardware
 from tests.conftest import Result, entries
+
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,8 @@ from tests.conftest import Result, entries
         ("gan train loss=wgan optimizer.al", ["optimizer.alpha="]),
         ("gan train batch_si", ["batch_size="]),
         ("gan train batch_size=", ["batch_size=64"]),
+        ("gan train hardware.precision=", [f"hardware.precision={p}" for p in PRECISIONS]),
+        ("gan train hardware.compile=t", ["hardware.compile=true"]),
         ("gan train resu", ["resume="]),
         ("gan train --multi", ["--multirun"]),
         ("gan train --experimental", []),
@@ -56,6 +62,15 @@ from tests.conftest import Result, entries
 )
 def test_the_last_word_is_completed(line: str, offered: list[str]):
     assert sorted(candidates(line)) == sorted(offered)
+
+
+@pytest.mark.parametrize("key", VALUES)
+def test_each_value_that_is_offered_is_one(key: str):
+    for value in map(yaml.safe_load, VALUES[key]):
+        hardware = Hardware(**{key.removeprefix("hardware."): value})
+        assert value == "auto" or value in hardware.said.values() or key == "hardware.device"
+    with pytest.raises(ValueError, match="auto"):
+        Hardware(**{key.removeprefix("hardware."): "none"})
 
 
 def test_every_choice_of_a_group_is_offered():

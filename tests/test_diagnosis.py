@@ -222,7 +222,7 @@ def played(*overrides: str, looks: int = 6, every: int = 40) -> list[dict[str, L
     glance, seen, facts = Glance(session, parts, config), [], []
     for step in range(looks * every):
         train.reseed(0, step)
-        told = session.step(train._batches(session, step), step)
+        told = session.step(train.batches(session, step), step)
         facts.append({name: float(value) for name, value in told.items() if not hidden(name)})
         if (step + 1) % every == 0:
             seen.append(Look(step + 1, norms(facts) | glance.begun | glance()))

@@ -14,7 +14,7 @@ from gan_cli.errors import UserMistake
 from gan_cli.fast import Hardware, as_settings, processor
 from gan_cli.fast.compiling import no_compiler
 from gan_cli.fast.processor import Processor
-from gan_cli.fast.speed import Speed
+from gan_cli.fast.speed import BEGAN, SAID, Speed
 from gan_cli.randomness import reseed
 from gan_cli.session import Session, make
 from tests.games import composed
@@ -63,6 +63,14 @@ def test_a_run_says_what_was_picked_and_why(tmp_path, capsys, able):
     assert len(line) < 250
 
 
+def test_what_a_rule_left_in_torch_s_own_way_is_not_told():
+    why = {"precision": "no convolutions", "channels_last": "no convolutions", "compile": "slower"}
+    assert Speed(why=why).told == ""
+    assert Speed(why=why, compile=True).told == "compile=true (slower)"
+    assert Speed(why=why | {"compile": SAID}).told == f"compile=false ({SAID})"
+    assert Speed(why=why | {"precision": BEGAN}).told == f"precision=float32 ({BEGAN})"
+
+
 def test_a_run_writes_down_how_it_computes(tmp_path, able):
     run(tmp_path / "run", *TINY)
     (told,) = circumstances(tmp_path / "run")
@@ -102,7 +110,7 @@ def test_a_run_goes_on_in_bfloat16_and_says_so_where_it_cannot(tmp_path, capsys,
     run(tmp_path / "run", *TINY, "steps=8")
     said = capsys.readouterr().out
     assert "not the same bits as without the stop: precision bfloat16 → float32" in said
-    assert "channels_last=true, compile=false (as this run began)" in hardware_line(said)
+    assert "channels_last=true (as this run began)" in hardware_line(said)
 
 
 def test_a_run_of_before_goes_on_in_float32(tmp_path, capsys, able):

@@ -93,6 +93,7 @@ class Contender:
 
     def enter(self) -> None:
         """Set what this contender has of the process for itself, as its threads."""
+        self.made.hardware.claim()
         self.made.hardware.speed(self.device, self._work, self.batch)
 
     @property

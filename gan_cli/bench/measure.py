@@ -25,7 +25,7 @@ from gan_cli.bench.timing import (
 )
 from gan_cli.bench.work import flops, roof
 from gan_cli.errors import UserMistake
-from gan_cli.fast import pick_device
+from gan_cli.fast import computing, pick_device
 
 PATIENT = 2
 """How many times longer than its share something may take that can be left out."""
@@ -200,7 +200,8 @@ class Bench:
         self.report.flops = flops(lambda: eager.work(steps)) / steps
         one.enter()
         dtype, last = one.session.speed.dtype, one.session.speed.channels_last
-        self.report.roof = roof(one.device, dtype, last, self.time, ROOF * self.seconds)
+        with computing(one.session.speed):
+            self.report.roof = roof(one.device, dtype, last, self.time, ROOF * self.seconds)
 
     def _occasions(self, one: Contender) -> None:
         one.enter()

@@ -8,6 +8,7 @@ from gan_cli.fast.graphs import Graphs as Graphs
 from gan_cli.fast.graphs import recordable as recordable
 from gan_cli.fast.hardware import Hardware as Hardware
 from gan_cli.fast.hardware import as_settings as as_settings
+from gan_cli.fast.quicken import computing as computing
 from gan_cli.fast.quicken import quicken as quicken
 from gan_cli.fast.speed import Speed as Speed
 from gan_cli.fast.work import work_of as work_of

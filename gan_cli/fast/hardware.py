@@ -28,13 +28,13 @@ class Hardware:
     A run says at its start what that is, and why, and goes on with it. device: auto (cuda, else
     mps, else cpu), cpu, cuda, cuda:N or mps. precision: float32, bfloat16 (autocast in the
     networks; losses, penalties and weights stay float32), or auto: bfloat16 where the device
-    multiplies it itself, on a CPU only where convolutions are most of the work. channels_last:
-    images and weights of convolutions with their channels last in memory; auto: where there are
-    many. compile: the forward passes through torch.compile, which needs a compiler; auto: no.
-    cuda_graphs: whole steps are recorded and replayed; auto: on CUDA. products: who multiplies
-    float32 matrices on a CPU, torch or onednn; auto: oneDNN on AMD's processors, of which torch's
-    own choice uses half the width. threads: CPU threads; null: all, but one where a step is small.
-    deterministic: only algorithms that give the same bits each time; on CUDA they are slower.
+    multiplies it itself, on a CPU only where convolutions are large. channels_last: images and
+    weights of convolutions with their channels last in memory; auto: where they are large. compile:
+    the forward passes through torch.compile, which needs a compiler; auto: no. cuda_graphs: whole
+    steps are recorded and replayed; auto: on CUDA. products: who multiplies float32 matrices on a
+    CPU, torch or onednn; auto: oneDNN on AMD's processors, of which torch's own choice uses half
+    the width. threads: CPU threads; null: all, but one where a step is small. deterministic: only
+    algorithms that give the same bits each time; on CUDA they are slower.
 
     On several ranks: ranks says who started them, torchrun or slurm (srun). batch: batch_size is
     that of the whole batch, or of a rank's share. batch_norm: the statistics of batch norm are
@@ -81,12 +81,16 @@ class Hardware:
     def claim(self) -> torch.device:
         """The device, after setting threads and algorithms; UserMistake if it isn't there.
 
-        Whatever an earlier run in this process has set is set anew.
+        Whatever an earlier run in this process has set is set anew. The threads are those that are
+        said, or all: steps may have fewer.
         """
         same_bits(self.deterministic)
         device = ranks_device(self.device)
         self._refuse(device)
-        self._settle(device, picked(self.said, {}, self.case(device)))
+        speed = picked(self.said, {}, self.case(device))
+        if torch.get_num_threads() != speed.threads:
+            torch.set_num_threads(speed.threads)
+        self._settle(device, speed)
         return device
 
     def speed(
@@ -98,10 +102,10 @@ class Hardware:
     ) -> Speed:
         """How to compute on that device, networks of such work, in batches of so many samples.
 
-        before: the circumstances in which a run that goes on was trained, None of a new one. Of
-        several ranks all compute as the first one does, each with its own threads. What belongs to
-        the process is set: threads, and who multiplies.
+        before: the circumstances in which a run that goes on was trained, None of a new one; of
+        several ranks the first one's. All compute as that one does, each with its own threads.
         """
+        before = dist.told(before)
         case = self.case(device, work, batch)
         own = picked(self.said, {} if before is None else as_begun(before, case), case)
         speed = replace(dist.told(own), threads=own.threads)
@@ -129,7 +133,7 @@ class Hardware:
         found = circumstances.found(
             str(device), picks["precision"], dist.size(), self.deterministic
         )
-        return found | picks | {"threads": torch.get_num_threads()}
+        return found | picks
 
     def _refuse(self, device: torch.device) -> None:
         """UserMistake for what this machine can't do."""
@@ -149,10 +153,7 @@ class Hardware:
             )
 
     def _settle(self, device: torch.device, speed: Speed) -> None:
-        """Set what belongs to the whole process."""
-        if torch.get_num_threads() != speed.threads:
-            torch.set_num_threads(speed.threads)
-        processor.route_products(speed.onednn)
+        """Set which bits CUDA multiplies, for the whole process."""
         on_cuda = device.type == "cuda"
         exact_float32(self.deterministic or (on_cuda and speed.dtype is torch.float32))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 
+from gan_cli.fast import processor
 from gan_cli.fast.compiling import compiled
 from gan_cli.fast.speed import Speed
 from gan_cli.player import Player, Precision
@@ -31,3 +32,20 @@ def quicken(players: Iterable[Player], speed: Speed, device: torch.device) -> No
                     net.to(memory_format=torch.channels_last)
         if speed.compile:
             player.compiled = compiled(player.net)
+
+
+@contextmanager
+def computing(speed: Speed) -> Iterator[None]:
+    """The process computes so, for as long as it lasts: its threads, and who multiplies.
+
+    For steps of training alone: what is measured, shown or taught to a judge between them has the
+    bits that it has in a command of its own.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(speed.threads)
+    processor.route_products(speed.onednn)
+    try:
+        yield
+    finally:
+        processor.route_products(False)
+        torch.set_num_threads(threads)

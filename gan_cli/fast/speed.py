@@ -6,12 +6,14 @@ other bits each time. The numbers were measured on two cores with AVX-512.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from gan_cli.fast.compiling import no_compiler
 from gan_cli.fast.processor import Processor
 from gan_cli.fast.work import Work
 
@@ -60,20 +62,23 @@ class Speed:
 
     @property
     def told(self) -> str:
-        """The picks and their reasons, in one line."""
-        reasons = dict.fromkeys(self.why[key] for key in self.picks if key in self.why)
-        groups = {
-            reason: [k for k in self.picks if self.why.get(k) == reason] for reason in reasons
-        }
-        words = {key: str(value).lower() for key, value in self.picks.items()}
-        return "; ".join(
-            f"{', '.join(f'{key}={words[key]}' for key in keys)} ({reason})"
-            for reason, keys in groups.items()
-        )
+        """The picks and their reasons, in one line; not those by rule that are torch's own way."""
+        groups: dict[str, list[str]] = {}
+        for key, value in self.picks.items():
+            reason = self.why.get(key)
+            if reason and (reason in GIVEN or value != PLAIN.get(key)):
+                groups.setdefault(reason, []).append(f"{key}={str(value).lower()}")
+        return "; ".join(f"{', '.join(words)} ({reason})" for reason, words in groups.items())
 
 
 PRODUCTS = ("torch", "onednn")
 """Who computes products of float32 matrices on the CPU."""
+
+SAID, BEGAN = GIVEN = ("as you say", "as this run began")
+"""Reasons of what no rule picked."""
+
+PLAIN = {"precision": "float32", "channels_last": False, "compile": False, "products": PRODUCTS[0]}
+"""What is not worth telling where a rule picked it."""
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """The precisions there are, by name."""
@@ -112,10 +117,10 @@ def picked(said: Mapping[str, Any], began: Mapping[str, Any], case: Case) -> Spe
     why: dict[str, str] = {}
     for key, rule in RULES.items():
         value, reason = rule(case)
-        if key in began:
-            value, reason = began[key], reason and "as this run began"
+        if key in began and began[key] != value:
+            value, reason = began[key], BEGAN
         if key in said:
-            value, reason = said[key], "as you say"
+            value, reason = said[key], SAID
         values[key] = value
         if reason is not None:
             why[key] = reason
@@ -177,15 +182,18 @@ def _cuda_graphs(case: Case) -> Pick:
 def _products(case: Case) -> Pick:
     if not case.on_cpu or not case.processor.onednn:
         return PRODUCTS[0], None
-    many = case.work is not None and case.work.others * case.batch >= MULTIPLIES
-    return PRODUCTS[many], "MKL takes twice as long here" if many else _step(case)
+    if case.work is None:
+        return PRODUCTS[0], "its work isn't known"
+    if (products := case.work.others * case.batch) >= MULTIPLIES:
+        return PRODUCTS[1], "MKL is slower on AMD"
+    return PRODUCTS[0], f"products take {products / 1e6:.3g} MFLOP a batch"
 
 
 def _threads(case: Case) -> Pick:
-    little = case.work is not None and case.work.all * case.batch < SHARES
-    if case.processor.threads == 1 or not case.on_cpu:
+    operations = math.inf if case.work is None else case.work.all * case.batch
+    if operations >= SHARES or not case.on_cpu or case.processor.threads == 1:
         return case.processor.threads, None
-    return (1 if little else case.processor.threads), _step(case)
+    return 1, f"a batch takes {operations / 1e6:.3g} MFLOP forward: too little to share"
 
 
 def _convolves(case: Case) -> bool:
@@ -198,12 +206,6 @@ def _convolutions(case: Case) -> str:
     if not case.work.convolutions:
         return "no convolutions"
     return f"convolutions take {case.work.convolutions / 1e6:.3g} MFLOP a sample"
-
-
-def _step(case: Case) -> str:
-    if case.work is None:
-        return "its work isn't known"
-    return f"a batch takes {case.work.all * case.batch / 1e6:,.0f} MFLOP forward"
 
 
 RULES: dict[str, Callable[[Case], Pick]] = {
@@ -221,7 +223,7 @@ _HERE: dict[str, Callable[[Any, Case], bool]] = {
         isinstance(v, str) and v in DTYPES and (DTYPES[v] is torch.float32 or c.bfloat16)
     ),
     "channels_last": lambda v, c: type(v) is bool and (not v or c.on_cpu or c.on_cuda),
-    "compile": lambda v, c: type(v) is bool,
+    "compile": lambda v, c: type(v) is bool and not (v and no_compiler(torch.device(c.device))),
     "cuda_graphs": lambda v, c: type(v) is bool and (not v or (c.on_cuda and c.ranks == 1)),
     "products": lambda v, c: (
         v in PRODUCTS and (v == PRODUCTS[0] or (c.on_cpu and c.processor.onednn))

@@ -74,7 +74,10 @@ def _judges_alone(layer: nn.Module) -> bool:
     return home.startswith("gan_cli.") or home in LAYERS
 
 
-MIXING = (MinibatchStd, nn.modules.dropout._DropoutNd, nn.RReLU, nn.MultiheadAttention)
+MIXING = (
+    *(MinibatchStd, nn.modules.dropout._DropoutNd, nn.RReLU, nn.MultiheadAttention),
+    *(nn.FractionalMaxPool2d, nn.FractionalMaxPool3d),
+)
 """Layers that look at other samples, or draw."""
 
 LAYERS = frozenset(

@@ -81,8 +81,8 @@ def test_it_keeps_the_type_and_is_the_same_function_in_each(name, dtype):
 @pytest.mark.parametrize("name", NAMES)
 def test_real_and_fake_go_through_it_in_both_steps(name):
     gan = game(f"augment={name}")
-    seen, judge, augment = [], gan.judge, busy(name)
-    gan.hear = lambda batch: (seen.append(batch.x), (judge(batch), {}))[1]
+    seen, ask, augment = [], gan._ask, busy(name)
+    gan._ask = lambda x, c: seen.extend(x.split(8)) or ask(x, c)
     gan.augment = lambda x: augment(x) + 100
     gan.step(batches(), 0)
     assert len(seen) == 3  # real and fake in D's step, fake in G's

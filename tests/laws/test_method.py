@@ -43,7 +43,7 @@ def play(held: Session, first: int, last: int) -> list[dict[str, Tensor]]:
     told = []
     for step in range(first, last):
         reseed(0, step)
-        told.append(held.step(train._batches(held, step), step))
+        told.append(held.step(train.batches(held, step), step))
     return told
 
 

@@ -54,7 +54,7 @@ def put(config: dict[str, Any]) -> Session:
 def play(held: Session, steps: int) -> dict[str, Tensor]:
     for step in range(steps):
         reseed(0, step)
-        held.step(train._batches(held, step), step)
+        held.step(train.batches(held, step), step)
     return {name: tensor.clone() for name, tensor in held.method.state().items()}
 
 
