@@ -47,7 +47,7 @@ def trained(game: str, where: Path) -> tuple[Keeper, Session, Checkpoint]:
     keeper = Keeper(Run.open(config, choices, typed, ["gan"]), session, config, choices)
     for step in range(2):
         training.reseed(0, step)
-        session.step(training._batches(session, step), step)
+        session.step(training.batches(session, step), step)
     keeper.save(2)
     found = state.newest(where / "checkpoints")
     assert found is not None
