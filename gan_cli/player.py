@@ -61,6 +61,7 @@ class Player:
         self.check: Check | None = None
         self.late: Callable[[], Tensor] | None = None
         self.skipped = (0, 0)
+        self._pairs: Pairs | None = None
 
     def __call__(self, x: Tensor, c: Tensor | None) -> Tensor:
         """The network's output in float32 (float64 of such a network), however it computes."""
@@ -128,17 +129,15 @@ class Player:
         if self.average is None or self.averaging is None:
             return
         share = self.share(images, self.images) if self.late is None else self.late()
-        mine = [*self.average.parameters(), *self.average.buffers()]
-        theirs = [*self.net.parameters(), *self.net.buffers()]
-        smooth = [index for index, tensor in enumerate(mine) if tensor.is_floating_point()]
-        old, new = [mine[i] for i in smooth], [theirs[i] for i in smooth]
+        if self._pairs is None:  # to go through the modules takes longer than to average them
+            self._pairs = _pairs(self.average, self.net)
+        old, new, counts = self._pairs
         if isinstance(share, Tensor):  # the same numbers, a tensor at a time
             torch._foreach_lerp_(old, new, [share.to(tensor.dtype) for tensor in old])
         else:
             torch._foreach_lerp_(old, new, share)
-        for one, other in zip(mine, theirs, strict=True):
-            if not one.is_floating_point():
-                one.copy_(other)
+        for one, other in counts:
+            one.copy_(other)
 
     def share(self, images: int, seen: int) -> float:
         """The weight of the network in its average's move, after `images` more of `seen` in all."""
@@ -267,6 +266,18 @@ def _laid_out(values: Tensor, weight: Tensor) -> Tensor:
     if values.stride() == weight.stride():
         return values
     return torch.empty_like(weight).copy_(values)
+
+
+Pairs = tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]]
+
+
+def _pairs(average: nn.Module, net: nn.Module) -> Pairs:
+    """The tensors of an average and of its network that are averaged, and pairs of others."""
+    both = (chain(one.parameters(), one.buffers()) for one in (average, net))
+    pairs = list(zip(*both, strict=True))
+    smooth = [pair for pair in pairs if pair[0].is_floating_point()]
+    others = [pair for pair in pairs if not pair[0].is_floating_point()]
+    return [old for old, _ in smooth], [new for _, new in smooth], others
 
 
 def _put(places: list[tuple[nn.Module, str]], weights: Iterable[Tensor | None]) -> None:

