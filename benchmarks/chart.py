@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from PIL import Image
 
 from gan_cli.plot.paper import DATA, FAKE, INK, SOFT, drawn, figure, headline, tidy
@@ -42,7 +42,7 @@ def chart(told: Chart, path: Path) -> Path:
     """Draw it into that file."""
     made = figure(WIDTH, HEIGHT)
     headline(made, told.title, told.text)
-    axes = made.add_axes((0.12, 0.16, 0.84, 0.60))
+    axes = made.add_axes((0.14, 0.16, 0.82, 0.60))
     for line, colour in zip(told.lines, COLOURS, strict=False):
         axes.plot(
             line.at, line.values, color=colour, linewidth=1.8, marker="o", markersize=3.5,
@@ -54,8 +54,12 @@ def chart(told: Chart, path: Path) -> Path:
     if x in PLACED:  # the numbers that were measured, and no others
         axes.set_xticks(told.lines[0].at, [f"{at:,}" for at in told.lines[0].at])
         axes.xaxis.set_minor_locator(NullLocator())
-    if y not in PLACED:
-        axes.set_ylim(bottom=0)
+    if y in PLACED:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_ylim(0, 1.15 * max(max(line.values) for line in told.lines))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axes.set_xlabel(told.x, color=SOFT)
     axes.set_ylabel(told.y, color=SOFT)
     axes.legend(frameon=False, fontsize=9.5, labelcolor=SOFT)

@@ -184,12 +184,13 @@ def growth(cases: Cases) -> str:
     parts = []
     for name, case in cases.items():
         ends = [
-            f"{who} {values[0]:,.4g} → {values[-1]:,.4g}" for who, values in case["lines"].items()
+            f"{who} {plain(values[0])} → {plain(values[-1])}"
+            for who, values in case["lines"].items()
         ]
-        at = f"{case['at'][0]:,} → {case['at'][-1]:,}"
+        at = f"{case['at'][0]:,} to {case['at'][-1]:,}"
         parts.append(
             f"![{case['y']} against {case['x']}](images/growth-{name}.png)\n\n"
-            f"{case['x']} {at}: {case['y']}, {'; '.join(ends)}."
+            f"{case['x']}, {at}: {'; '.join(ends)}."
         )
     return "\n\n".join(parts)
 
@@ -205,6 +206,27 @@ def quality(cases: Cases) -> str:
     head = f"| distance | {' | '.join(case['curves'])} |"
     shown = "![distance from MNIST against seconds](images/quality-time.png)"
     return f"{shown}\n\n{table(head, '|--:|--:|--:|', rows)}"
+
+
+def plain(value: float) -> str:
+    """Three digits that count, and no power of ten: 45.8, 728, 33,500."""
+    return f"{float(f'{value:.3g}'):,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def precisions(games: Cases) -> str:
+    """The judge's figures in both precisions, and their difference over seeds."""
+    rows = []
+    for name, game in games.items():
+        for figure, found in game["figures"].items():
+            one, other = (
+                f"{found[p]['mean']:.3g} ± {found[p]['deviation']:.1g}"
+                for p in ("float32", "bfloat16")
+            )
+            gap = found["difference"]
+            apart = f"{gap['mean']:+.2g} ({gap['low']:+.2g} to {gap['high']:+.2g})"
+            rows.append([name, figure, one, other, apart])
+    head = "| game | figure | float32 | bfloat16 | difference (95 % interval) |"
+    return table(head, "|---|---|--:|--:|--:|", rows)
 
 
 def sections(path: Path = RESULTS) -> dict[str, str]:
@@ -228,6 +250,8 @@ def sections(path: Path = RESULTS) -> dict[str, str]:
         found = json.loads(gpu.read_text())
         told = trainings(found["cases"]), memories(found["cases"]), missed(found["cases"])
         made["cuda"] = "\n\n".join([machine(found), *told])
+    if (file := path.with_name("precision.json")).is_file():
+        made["precision"] = precisions(json.loads(file.read_text())["games"])
     for name, make in {"growth": growth, "quality_time": quality}.items():
         if (file := path.with_name(f"{name}.json")).is_file():
             made[name] = make(json.loads(file.read_text())["cases"])

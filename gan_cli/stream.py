@@ -38,6 +38,9 @@ WORKERS = min(8, os.cpu_count() or 1)
 QUIET = 2.0
 """Seconds after which progress is shown."""
 
+QUICKLY = 1
+"""How hard deflate tries for an array, of 9: harder takes longer than the samples do."""
+
 CARD = "shards.json"
 """What shards are of: they are gone on with by the same command alone."""
 
@@ -112,7 +115,8 @@ def array(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
     c, *size = sampler.space.shape
     shape, kind = ((n, *size, c), np.dtype("u1")) if image else ((n, c), np.dtype("<f4"))
     labels: list[Tensor] = []
-    with whole(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+    way = zipfile.ZIP_DEFLATED
+    with whole(out) as file, zipfile.ZipFile(file, "w", way, compresslevel=QUICKLY) as packed:
         with packed.open("images.npy" if image else "points.npy", "w", force_zip64=True) as member:
             header = {"descr": kind.str, "fortran_order": False, "shape": shape}
             cast(Any, np.lib.format).write_array_header_1_0(member, header)
