@@ -71,11 +71,11 @@ class Turns:
     def _tallied(self, counting: bool) -> Iterator[None]:
         told = {"memory": memory(self.device)} | self.note()
         if counting:
-            from benchmarks.operations import Operations
+            from gan_cli.bench.work import Counted
 
-            with Operations() as operations:
+            with Counted() as counted:
                 yield
-            told["flops"] = operations.counted
+            told["flops"] = counted.flops
         self._tell(told)
 
     def _wait(self) -> None:

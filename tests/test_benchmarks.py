@@ -14,13 +14,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks import chart, growth, photos, quality_time, race, reference, speed, speed_page
-from benchmarks.operations import Operations
 from benchmarks.race import Entry, Ratio
 from benchmarks.reference import GAMES, NETS, Game
 from benchmarks.speed_cases import CASES
 from benchmarks.speed_training import TRAININGS, ema_mb
 from gan_cli import build, session
 from gan_cli.batch import Batch
+from gan_cli.bench.work import Counted, flops
 from gan_cli.method.gan import GAN
 
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
@@ -40,9 +40,7 @@ def size(net: nn.Module) -> int:
 
 def counted(net: nn.Module, *shape: int) -> int:
     """Operations of a forward pass."""
-    with Operations() as operations, torch.no_grad():
-        net.eval()(torch.zeros(2, *shape))
-    return operations.counted
+    return flops(lambda: net.eval()(torch.zeros(2, *shape)))
 
 
 def layers(net: nn.Module) -> list[int]:
@@ -131,19 +129,19 @@ def test_the_plain_r1_is_that_of_gan():
 
 def test_operations_are_those_of_products_and_convolutions():
     x, net = torch.randn(4, 8), nn.Linear(8, 16)
-    with Operations() as operations:
+    with Counted() as counted_:
         net(x).sum().backward()
-    assert operations.counted == 2 * (2 * 4 * 8 * 16)  # forward, and the slope in the weights
-    with Operations() as operations:
+    assert counted_.flops == 2 * (2 * 4 * 8 * 16)  # forward, and the slope in the weights
+    with Counted() as counted_:
         nn.Conv2d(3, 5, 3, padding=1)(torch.randn(2, 3, 6, 6))
-    assert operations.counted == 2 * 2 * 36 * 3 * 5 * 9
+    assert counted_.flops == 2 * 2 * 36 * 3 * 5 * 9
 
 
 def test_a_penalty_that_differentiates_twice_can_be_counted():
     net = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
-    with Operations() as operations:
+    with Counted() as counted_:
         reference.gradient_penalty(net, torch.zeros(2, 1, 2, 2), torch.ones(2, 1, 2, 2)).backward()
-    assert operations.counted > 0
+    assert counted_.flops > 0
 
 
 def test_ratios_are_of_neighbours():

@@ -21,26 +21,29 @@ def flops(work: Callable[[], object]) -> int:
     Forward, backward and backward of the backward; two for each multiplication with its addition,
     as roofs of hardware are told. What is done element by element is not counted.
     """
-    logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # it looks for triton
-    from torch.utils.flop_counter import flop_registry
-
-    with _Counted(flop_registry) as counted:
+    with Counted() as counted:
         work()
     return counted.flops
 
 
-class _Counted(TorchDispatchMode):
-    """Adds up torch's own formulas. Its FlopCounterMode also follows modules, by hooks that
-    `torch.autograd.grad` does not allow."""
+class Counted(TorchDispatchMode):
+    """Within it, `flops` grows by what torch's own formulas say of each call.
 
-    def __init__(self, formulas: Mapping[Any, Callable[..., int]]):
+    Its FlopCounterMode also follows modules, by hooks that `torch.autograd.grad` does not allow.
+    """
+
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.formulas, self.flops = formulas, 0
+        logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # it seeks triton
+        from torch.utils.flop_counter import flop_registry
+
+        self.flops = 0
+        self._formulas: Mapping[Any, Callable[..., int]] = flop_registry
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Calls it, and counts."""
         out = func(*args, **(kwargs or {}))
-        if formula := self.formulas.get(func.overloadpacket):
+        if formula := self._formulas.get(func.overloadpacket):
             self.flops += int(formula(*args, **(kwargs or {}), out_val=out))
         return out
 
