@@ -79,7 +79,8 @@ class Hardware:
         return bool(_SHARING["batch_norm"][self.batch_norm])
 
     def claim(self) -> torch.device:
-        """The device, after setting threads and algorithms; UserMistake if it isn't there.
+        """The device, after setting threads, algorithms and the keeping of memory; UserMistake if
+        it isn't there.
 
         Whatever an earlier run in this process has set is set anew. The threads are those that are
         said, or all: steps may have fewer.
@@ -90,6 +91,7 @@ class Hardware:
         speed = picked(self.said, {}, self.case(device))
         if torch.get_num_threads() != speed.threads:
             torch.set_num_threads(speed.threads)
+        processor.keep_memory()
         self._settle(device, speed)
         return device
 
