@@ -25,6 +25,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line says before torch loads
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import torch
 from torch import multiprocessing

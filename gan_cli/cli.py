@@ -45,8 +45,10 @@ def main(argv: list[str] | None = None) -> int:
     7 given up by its policy, 130 and 143 stopped by a signal, 141 nobody reads the output any more.
     """
     # Threads that wait by spinning starve each other as soon as anything else runs on the machine:
-    # measured, up to ten times slower. It is read when torch is loaded.
+    # measured, up to thirty times slower; those that sleep at once take long to wake, a fifth of a
+    # step of small networks. So they spin for some 15 µs. It is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     gc.set_threshold(SELDOM)
     try:
         code = _route(sys.argv[1:] if argv is None else argv)

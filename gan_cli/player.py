@@ -120,7 +120,8 @@ class Player:
         for weight, slope in zip(self.weights, gradient, strict=True):
             weight.grad = _laid_out(slope, weight)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for weight in self.weights:
+            weight.grad = None
         return {"grad_norm": norm, f"_slopes/{self.name}": norms}
 
     @torch.no_grad()

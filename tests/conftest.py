@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when it is imported, and by subprocesses
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as gan has it: of two threads none spins
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as gan has it: none spins for long
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # The same examples on every run and machine, however slow it is.
 settings.register_profile("gan", deadline=None, derandomize=True)

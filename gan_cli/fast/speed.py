@@ -6,7 +6,6 @@ other bits each time. The numbers were measured on two cores with AVX-512.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,9 +23,9 @@ layout are worth what it takes to get there: a DCGAN of width 32 on 28×28 has 7
 MULTIPLIES = 24e6
 """Operations of products a batch, from which oneDNN makes up for the longer way to it."""
 
-SHARES = 100e6
-"""Operations a batch, from which a second thread is worth waking: a DCGAN on 28×28 has more;
-points, 8×8 digits, and MNIST in fully connected networks have fewer."""
+SHARE = 40e6
+"""Operations a batch that are worth a thread of their own: fully connected networks have twice as
+many on MNIST, hardly as many on 8×8 digits, and few on points; a DCGAN on 28×28 has ten times."""
 
 
 @dataclass(frozen=True)
@@ -190,10 +189,13 @@ def _products(case: Case) -> Pick:
 
 
 def _threads(case: Case) -> Pick:
-    operations = math.inf if case.work is None else case.work.all * case.batch
-    if operations >= SHARES or not case.on_cpu or case.processor.threads == 1:
-        return case.processor.threads, None
-    return 1, f"a batch takes {operations / 1e6:.3g} MFLOP forward: too little to share"
+    every = case.processor.threads
+    if case.work is None or not case.on_cpu:
+        return every, None
+    operations = case.work.all * case.batch
+    if (worth := max(1, int(operations / SHARE))) >= every:
+        return every, None
+    return worth, f"a batch takes {operations / 1e6:.3g} MFLOP forward: too little for more"
 
 
 def _convolves(case: Case) -> bool:

@@ -87,8 +87,11 @@ class MLPDiscriminator(Discriminator):
 
     def features(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """What the last layer gets to see, `(N, *shape) -> (N, width)`."""
-        out: Tensor = self.layers[:-1](x.flatten(1))
-        return out
+        h = x.flatten(1)
+        *hidden, _ = self.layers  # a slice of them would be a new network each time
+        for layer in hidden:
+            h = layer(h)
+        return h
 
     def answer(self, h: Tensor, c: Tensor | None = None) -> Tensor:
         """Raw outputs from features, `(N, width) -> (N,)`."""

@@ -14,7 +14,7 @@ from gan_cli import build
 from gan_cli.errors import Stopped, UserMistake
 from gan_cli.fast import Hardware, hardware, processor, speed, work_of
 from gan_cli.fast.processor import Processor
-from gan_cli.fast.speed import CONVOLVES, MULTIPLIES, PRODUCTS, SHARES, Case, as_begun, picked
+from gan_cli.fast.speed import CONVOLVES, MULTIPLIES, PRODUCTS, SHARE, Case, as_begun, picked
 from gan_cli.fast.work import Work
 from gan_cli.randomness import reseed
 from gan_cli.sampler import Sampler
@@ -44,8 +44,9 @@ CASES: list[tuple[str, Case, dict[str, Any]]] = [
     ("planes", Case("cuda", True, ABLE, Work(10**8, 0, 0, 9), 64), {"channels_last": True}),
     ("products", Case("cpu", True, ABLE, FLAT, 1), {"products": "onednn"}),
     ("products elsewhere", Case("cpu", True, PLAIN, FLAT, 1), {"products": "torch"}),
-    ("little", Case("cpu", True, ABLE, Work(0, int(SHARES) - 1), 1), {"threads": 1}),
-    ("enough", Case("cpu", True, ABLE, Work(0, int(SHARES)), 1), {"threads": 8}),
+    ("little", Case("cpu", True, ABLE, Work(0, 2 * int(SHARE) - 1), 1), {"threads": 1}),
+    ("more", Case("cpu", True, ABLE, Work(0, 3 * int(SHARE)), 1), {"threads": 3}),
+    ("enough", Case("cpu", True, ABLE, Work(0, 9 * int(SHARE)), 1), {"threads": 8}),
     ("not counted", Case("cpu", True, ABLE, None, 64), {"precision": "float32", "threads": 8}),
     ("not counted", Case("cpu", True, ABLE, None, 64), {"channels_last": False}),
     ("a card", Case("cuda", True, ABLE, DEEP, 64), {"precision": "bfloat16", "cuda_graphs": True}),
