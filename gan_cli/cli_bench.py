@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gan_cli import cli_keys, disk, written
+from gan_cli import cli_keys, disk
 from gan_cli.cli_compose import Composer, Sources, plain
 from gan_cli.cli_diagnose import Diagnosis, diagnose
 from gan_cli.cli_resume import rewrite
@@ -47,11 +47,8 @@ STOPPED = 130
 
 def main(argv: list[str]) -> int:
     """Run `gan bench` with these arguments; 130 where it was stopped. Raises GanError."""
-    asks = parser()
-    if argv[:1] in (["--help"], ["-h"]):
-        written.show(asks.format_help())
+    if (asked := parser().asked(argv)) is None:
         return 0
-    asked = asks.parse_intermixed_args(argv)
     for text in asked.overrides:
         if "=" not in text and not text.startswith("~"):
             raise UserMistake(
@@ -96,7 +93,7 @@ def _measured(asked: argparse.Namespace, composed: Any, words: list[str], argv: 
     return STOPPED if report.stopped else 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """What can be typed."""
     words = (
         "How fast a command trains on this machine: images a second, the time of each part of a "

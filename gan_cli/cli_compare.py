@@ -34,11 +34,8 @@ ENDS = {".txt": "table", ".csv": "csv", ".md": "markdown", ".tex": "latex", ".ht
 
 def main(argv: list[str]) -> int:
     """Run `gan compare` with these arguments. Raises GanError."""
-    asks = parser()
-    if argv[:1] in (["--help"], ["-h"]):
-        sys.stdout.write(asks.format_help())
+    if (given := parser().asked(argv)) is None:
         return 0
-    given = asks.parse_intermixed_args(argv)
     form = _form(given)
     results = _filtered(_results(given), given)
     compared = compare(results, given)
@@ -63,7 +60,7 @@ def _pictures(made: Board, given: argparse.Namespace) -> list[str]:
     return said
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """What can be typed."""
     words = "A leaderboard of runs: mean ± deviation over seeds, and differences between groups."
     made = Parser("gan compare", words, EXAMPLES, as_is=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,11 +50,9 @@ class Asked:
 
 def main(args: list[str]) -> int:
     """Run `gan evaluate` with these arguments. Raises GanError."""
-    parser = _parser()
-    if args[:1] in ([], ["--help"], ["-h"]):
-        sys.stdout.write(parser.format_help())
+    if (given := _parser().asked(args, of_nothing=True)) is None:
         return 0
-    asked = read(parser.parse_intermixed_args(args), shlex.join(["gan", "evaluate", *args]))
+    asked = read(given, shlex.join(["gan", "evaluate", *args]))
 
     from gan_cli.cli_measure import evaluate
 
@@ -134,7 +131,7 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
         "gan evaluate",
         "Measure a generator, or a directory of images, against real ones.",

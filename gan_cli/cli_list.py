@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,11 +48,8 @@ GUIDE = "gan train makes a run; gan list losses (or models, datasets, …) lists
 
 def main(argv: list[str]) -> int:
     """Run `gan list` with these arguments. Raises GanError."""
-    asks = parser()
-    if argv[:1] in (["--help"], ["-h"]):
-        sys.stdout.write(asks.format_help())
+    if (given := parser().asked(argv)) is None:
         return 0
-    given = asks.parse_args(argv)
     given.form = written.KINDS[given.format]
     groups = [group for word in given.words if (group := _group(word, given.config_dir))]
     if groups and len(groups) == len(given.words):
@@ -65,7 +61,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """What can be typed."""
     words = "The runs there are, newest first, or the entries of a group."
     made = Parser("gan list", words, EXAMPLES, as_is=True)

@@ -44,11 +44,8 @@ what can be expected where.
 
 def main(argv: list[str]) -> int:
     """Run `gan reproduce` with these arguments; 1 where it is not the same. Raises GanError."""
-    asks = parser()
-    if argv[:1] in (["--help"], ["-h"]):
-        written.show(asks.format_help())
+    if (asked := parser().asked(argv)) is None:
         return 0
-    asked = asks.parse_intermixed_args(argv)
     for text in asked.overrides:
         if "=" not in text:
             raise UserMistake(f"{clean(text)} is no KEY=VALUE; one run is reproduced at a time")
@@ -77,7 +74,7 @@ def main(argv: list[str]) -> int:
     return 0 if verdict.same or (asked.tolerance is not None and verdict.close) else 1
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """What can be typed."""
     words = (
         "Train a run again from what it has recorded, compare the two as it goes, and say whether "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,11 +38,8 @@ MEASURES = {True: "metric=[divergence,modes]", False: "metric=[frechet]"}
 
 def main(args: list[str]) -> int:
     """Run `gan tune` with these arguments. Raises GanError; 1 where no trial came to a figure."""
-    asks = parser()
-    if args[:1] in ([], ["--help"], ["-h"]):
-        sys.stdout.write(asks.format_help())
+    if (asked := parser().asked(args, of_nothing=True)) is None:
         return 0
-    asked = asks.parse_intermixed_args(args)
     if find_spec("optuna") is None:
         raise UserMistake("gan tune needs Optuna: pip install 'gan-cli[tune]'")
 
@@ -165,7 +161,7 @@ def _plain_name(text: str) -> str:
     return text
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """What can be typed."""
     made = Parser(
         "gan tune",

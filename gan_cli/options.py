@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
+from gan_cli import written
 from gan_cli.errors import UserMistake
 
 
@@ -24,6 +25,16 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UserMistake with the message, and where help is."""
         raise UserMistake(f"{self.prog}: {message}; {self.prog} --help lists what there is")
+
+    def asked(self, words: list[str], of_nothing: bool = False) -> argparse.Namespace | None:
+        """What is asked for; None where that was help, which is shown then.
+
+        `of_nothing`: a command without a word asks for help too. Raises UserMistake.
+        """
+        if words[:1] in (["--help"], ["-h"]) or (of_nothing and not words):
+            written.show(self.format_help())
+            return None
+        return self.parse_intermixed_args(words)
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
