@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from gan_cli.dataset import folder as folder_module
+from gan_cli.dataset.source import digest
 from gan_cli.dataset.stream import Streamed
 from gan_cli.errors import BadFile
 from tests.test_dataset_folder import CPU, folder, noise
@@ -102,3 +103,20 @@ def test_without_a_place_for_the_cache_it_works_and_says_so(cached: Cached):
     source = folder(cached.set, cache=str(cached.cache)).load()
     assert source.length == 4
     assert "dataset.cache=DIRECTORY" in source.notes[-1]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("bad", [0, 1])
+@pytest.mark.parametrize("classes", [True, False])
+def test_the_fingerprint_is_that_of_the_images(
+    tmp_path: Path, cache: bool, bad: int, classes: bool
+):
+    for i in range(40):
+        noise(tmp_path / "set" / ("ab"[i % 2] if classes else "") / f"{i:02}.png", i)
+    for path in sorted((tmp_path / "set").rglob("*.png"))[:bad]:
+        path.write_text("no image")
+    place = str(tmp_path / "c") if cache else None
+    for _ in range(2):
+        source = folder(tmp_path / "set", on_bad_image="skip", cache=place).load()
+        assert source.length == 40 - bad
+        assert source.fingerprint == digest(source.images, source.labels)

@@ -70,7 +70,7 @@ class Cache:
         try:
             with self.file.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 head = json.loads(bytes(stored["head"]))
-                if head["key"] != self.key or not head["pixels" if images else "fingerprint"]:
+                if head["key"] != self.key or head["pixels"] != images:
                     return None
                 pixels = stored["images"] if images else None
                 prints = None if images else stored["prints"]
@@ -81,7 +81,11 @@ class Cache:
             return None
 
     def write(self, found: Survey) -> str:
-        """Keep it, atomically; gives what was in the way, or ''."""
+        """Keep it, atomically; gives what was in the way, or ''.
+
+        It is not waited for until it is on the disk: if it is not whole after a power cut, that
+        shows when it is read.
+        """
         about = {"key": self.key, "notes": found.notes, "pixels": found.images is not None}
         head = json.dumps(about | {"fingerprint": found.fingerprint})
         temporary = self.file.with_suffix(".tmp")  # under the lock: nobody else's
@@ -95,8 +99,6 @@ class Cache:
                     images=none if found.images is None else found.images,
                     prints=none if found.prints is None else found.prints,
                 )
-                file.flush()
-                os.fsync(file.fileno())
             temporary.replace(self.file)
         except OSError as error:
             with contextlib.suppress(OSError):

@@ -43,22 +43,34 @@ FORMATS = tuple(dict.fromkeys(KINDS.values()))
 """Pillow's names of the formats that are read, whatever a file's name says."""
 
 Size = tuple[int, int]
+Box = tuple[float, float, float, float]
 _GRAY = {"1", "L"}
 _SIXTEEN_BITS = {"I;16", "I;16B", "I;16L"}
 _WIDE = {"I", "F"}
 _SIXTEEN_BIT_FORMATS = {"PNG", "PPM"}  # these keep 16 bits where Pillow has 32
+_ORIENTATION = 0x0112
+_TURNED = range(2, 9)
 
 
-def _cover(image: Image.Image, size: Size) -> Image.Image:
-    return ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
+def _cover(width: int, height: int, size: Size) -> Box:
+    """As ImageOps.fit has it."""
+    wanted = size[1] / size[0]
+    w, h = float(width), float(height)
+    if w / h > wanted:
+        w = wanted * h
+    elif w / h < wanted:
+        h = w / wanted
+    left, top = (width - w) * 0.5, (height - h) * 0.5
+    return left, top, left + w, top + h
 
 
-def _stretch(image: Image.Image, size: Size) -> Image.Image:
-    return image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+def _stretch(width: int, height: int, size: Size) -> Box:
+    return 0.0, 0.0, float(width), float(height)
 
 
-CROPS: dict[str, Callable[[Image.Image, Size], Image.Image]] = {"center": _cover, "none": _stretch}
-"""Ways to a size: cover it and cut off what overhangs on both sides, or change the proportions."""
+CROPS: dict[str, Callable[[int, int, Size], Box]] = {"center": _cover, "none": _stretch}
+"""The part of an image that becomes one of a size (height, width): so much that it is covered, and
+what overhangs is cut off on both sides; or all, which changes the proportions."""
 
 
 class Decodes(Protocol):
@@ -140,10 +152,14 @@ class Decode:
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """The pixels of an image that is open, `(C, H, W)`."""
-        turned = ImageOps.exif_transpose(image)  # which forgets the format
-        fitted = self._fit(_eight_bits(turned, image.format))
-        array = np.asarray(fitted).reshape(fitted.height, fitted.width, self.channels)
-        return np.ascontiguousarray(array.transpose(2, 0, 1))
+        seen = self._seen(_eight_bits(_upright(image), image.format))
+        if self.size and seen.size != self.size[::-1]:
+            box = CROPS[self.crop](*seen.size, self.size)
+            seen = seen.resize(self.size[::-1], Image.Resampling.LANCZOS, box)  # weighed by alpha
+        if self._keeps_alpha:
+            seen = self._hidden(seen)
+        array = np.asarray(_as(seen, MODES[self.channels]))
+        return np.ascontiguousarray(array.reshape(*array.shape[:2], -1).transpose(2, 0, 1))
 
     def _check(self, image: Image.Image) -> None:
         width, height = image.size
@@ -152,24 +168,29 @@ class Decode:
         if min(width, height) < self.min_size:
             raise ValueError(f"{width}×{height} pixels, below dataset.min_size={self.min_size}")
 
-    def _fit(self, image: Image.Image) -> Image.Image:
-        colour = ImageColor.getrgb(self.background)[:3]
-        wanted = MODES[self.channels]
-        keeps_alpha = wanted.endswith("A")
+    def _seen(self, image: Image.Image) -> Image.Image:
+        """As RGBA where alpha is wanted, else on the background, as RGB or gray."""
         if image.has_transparency_data:
             image = image.convert("RGBA")
-            if not keeps_alpha:
-                ground = Image.new("RGBA", image.size, (*colour, 255))
+            if not self._keeps_alpha:
+                ground = Image.new("RGBA", image.size, (*self._colour, 255))
                 image = Image.alpha_composite(ground, image).convert("RGB")
         elif image.mode not in _GRAY:
-            image = image.convert("RGB")
-        image = image.convert("RGBA" if keeps_alpha else wanted)
-        if self.size:
-            image = CROPS[self.crop](image, self.size)  # Pillow weighs colours by their alpha
-        if keeps_alpha:
-            seen = image.getchannel("A").point(lambda alpha: 255 * (alpha > 0))
-            image = Image.composite(image, Image.new("RGBA", image.size, (*colour, 0)), seen)
-        return image.convert(wanted)
+            image = _as(image, "RGB")
+        return _as(image, "RGBA" if self._keeps_alpha else MODES[self.channels])
+
+    def _hidden(self, image: Image.Image) -> Image.Image:
+        """The background's colour where nothing is seen."""
+        seen = image.getchannel("A").point(lambda alpha: 255 * (alpha > 0))
+        return Image.composite(image, Image.new("RGBA", image.size, (*self._colour, 0)), seen)
+
+    @property
+    def _keeps_alpha(self) -> bool:
+        return MODES[self.channels].endswith("A")
+
+    @property
+    def _colour(self) -> tuple[int, ...]:
+        return ImageColor.getrgb(self.background)[:3]
 
 
 def reason(error: Exception, path: Path) -> str:
@@ -189,6 +210,17 @@ def reason(error: Exception, path: Path) -> str:
 
 def _too_large(megapixels: str) -> str:
     return f"{megapixels} megapixels, above the limit of {LARGEST // 1_000_000}"
+
+
+def _as(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF says; the image itself where there is nothing to turn."""
+    image.load()
+    turned = image.getexif().get(_ORIENTATION) in _TURNED
+    return ImageOps.exif_transpose(image) if turned else image
 
 
 def _eight_bits(image: Image.Image, kind: str | None) -> Image.Image:

@@ -71,7 +71,7 @@ class Folder:
         notes = (*found.notes, *_bare(listing))
         if found.images is not None:
             images = torch.from_numpy(found.images)
-            return Resident.of(images, labels, classes, self.mirror, notes)
+            return Resident(images, labels, classes, found.fingerprint, self.mirror, notes)
         assert found.prints is not None
         return Streamed(
             Files([listing.paths[i] for i in found.kept], decode, found.prints),
@@ -99,7 +99,7 @@ class Folder:
         if self.cache is None:
             return make()
         file = Path(self.cache).expanduser() / f"folder-{way([listing.root], decode)}.npz"
-        key = f"2 {listing.sha256} {decode} {self.on_bad_image}"
+        key = f"3 {listing.sha256} {decode} {self.on_bad_image}"
         return Cache(file, key).through(keep, make)
 
     def decode(self) -> Decode:

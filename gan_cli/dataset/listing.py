@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from gan_cli.errors import BadFile, UserMistake
 from gan_cli.strict import clean
@@ -53,13 +53,13 @@ class Listing:
         """
         if what := absent(root):
             raise UserMistake(f"{clean(root)} {what}: type {key}=DIRECTORY, one of images")
-        names = tuple(sorted(_names(root)))
-        if not names:
+        found = sorted(_images(root))
+        if not found:
             raise UserMistake(
                 f"{clean(root)} holds no images ({', '.join(KINDS)}): type "
                 f"{key}=DIRECTORY, one of images or of a folder for each class"
             )
-        return cls(root, names, tuple(_stat(root / name) for name in names))
+        return cls(root, tuple(name for name, _ in found), tuple(stats for _, stats in found))
 
     @property
     def bare(self) -> tuple[str, ...]:
@@ -78,16 +78,15 @@ class Listing:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The sub-folders, when every image is in one; else ()."""
-        parts = [Path(name).parts for name in self.names]
-        if any(len(part) < 2 for part in parts):
+        if any(os.sep not in name for name in self.names):
             return ()
-        return tuple(sorted({part[0] for part in parts}))
+        return tuple(sorted({name.partition(os.sep)[0] for name in self.names}))
 
     @property
     def labels(self) -> list[int]:
         """The number of each image's class."""
         number = {name: i for i, name in enumerate(self.classes)}
-        return [number[Path(name).parts[0]] for name in self.names]
+        return [number[name.partition(os.sep)[0]] for name in self.names]
 
     @cached_property
     def sha256(self) -> str:
@@ -138,22 +137,46 @@ def opened(path: Path) -> BinaryIO:
     raise OSError("empty" if regular else "no regular file")
 
 
-def _names(root: Path) -> Iterator[str]:
-    for folder, folders, files in os.walk(root, onerror=unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in KINDS:
-                yield str(Path(folder, name).relative_to(root))
+def _images(root: Path) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Name and (bytes, time changed) of each, in any order."""
+    folders = [""]
+    while folders:
+        within = folders.pop()
+        for entry in _entries(root / within):
+            name = entry.name
+            if name.startswith("."):
+                continue
+            if _leads_on(entry):
+                if not entry.is_symlink():
+                    folders.append(within + name + os.sep)
+            elif name[name.rfind(".") :].lower() in KINDS:
+                yield within + name, _stat(entry)
 
 
-def unreadable(error: OSError) -> None:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError as error:
+        unreadable(error)
+
+
+def _leads_on(entry: os.DirEntry[str]) -> bool:
+    """Whether that is a directory, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def unreadable(error: OSError) -> NoReturn:
     """Raise BadFile: a directory that can't be listed may hold anything."""
     raise BadFile(f"can't list {clean(error.filename)}: {error.strerror}") from error
 
 
-def _stat(path: Path) -> tuple[int, int]:
+def _stat(entry: os.DirEntry[str]) -> tuple[int, int]:
     try:
-        info = path.stat()
+        info = entry.stat()
     except OSError:
         return -1, 0
     return (info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else (-1, 0)

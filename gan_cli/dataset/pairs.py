@@ -67,7 +67,8 @@ class Pairs:
         resident = fits_host(len(a.names) * math.prod(shape))
         found = self._survey(a, b, beside, shape, resident)
         if found.images is not None:
-            return Kept.of(torch.from_numpy(found.images), None, (), notes=found.notes)
+            images = torch.from_numpy(found.images)
+            return Kept(images, None, (), found.fingerprint, notes=found.notes)
         assert found.prints is not None
         return Read(
             Files([a.paths[i] for i in found.kept], beside, found.prints),
@@ -95,7 +96,7 @@ class Pairs:
         if self.cache is None:
             return make()
         file = Path(self.cache).expanduser() / f"pairs-{way([a.root, b.root], self.decode())}.npz"
-        key = f"2 {a.sha256} {b.sha256} {self.decode()} {self.on_bad_image}"
+        key = f"3 {a.sha256} {b.sha256} {self.decode()} {self.on_bad_image}"
         return Cache(file, key).through(keep, make)
 
 

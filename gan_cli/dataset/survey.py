@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,8 @@ TOLD = 10
 PRINT = 16
 """Bytes that an image is known by."""
 
-_BLOCK = 512
+_PART = 16  # images that a thread takes at once
+_AHEAD = 4  # parts for each thread, at most, that wait to be taken or told
 _Look = tuple[NDArray[np.uint8] | None, str, str]
 
 
@@ -38,15 +39,14 @@ class Survey:
     """The numbers of the images that can be read, `(n,)`, and their pixels `(n, C, H, W)`.
 
     The pixels are None when there is no room for them; then `prints` `(n, 16)` are those of each
-    image, and `fingerprint` is that of all, the same that they would have in memory. `notes` are
-    for the user.
+    image. `fingerprint` is that of all, the same in memory or not. `notes` are for the user.
     """
 
     kept: NDArray[np.int64]
     images: NDArray[np.uint8] | None
     notes: tuple[str, ...]
-    prints: NDArray[np.uint8] | None = None
-    fingerprint: str = ""
+    prints: NDArray[np.uint8] | None
+    fingerprint: str
 
 
 def shape_of(listing: Listing, decode: Decodes) -> tuple[int, int, int]:
@@ -91,16 +91,16 @@ def survey(
         raise BadFile(_told(listing, bad, on_bad_image))
     kept = np.array([i for i, (_, why) in enumerate(looks) if not why], np.int64)
     notes = _notes(bad, Counter(mode for mode, why in looks if not why), MODES[decode.channels])
-    if keep:
-        return Survey(kept, seen.images[kept] if bad else seen.images, notes)
+    images = (seen.images[kept] if bad else seen.images) if keep else None
     if bad:  # how many there are comes first
         sha = _sha256(len(kept), shape)
-        for pixels, _, _ in seen.all(kept.tolist()):
+        again = (pixels for pixels, _, _ in seen.all(kept.tolist())) if images is None else images
+        for pixels in again:
             if pixels is not None:
                 sha.update(pixels.data)
     if labels is not None:
         sha.update(labels[kept].data)
-    return Survey(kept, None, notes, seen.prints[kept], sha.hexdigest())
+    return Survey(kept, images, notes, None if keep else seen.prints[kept], sha.hexdigest())
 
 
 def fingerprint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -121,10 +121,18 @@ class _Seen:
         self.prints = np.empty((0 if keep else count, PRINT), np.uint8)
 
     def all(self, numbers: Sequence[int]) -> Iterator[_Look]:
-        """The pixels, unless they were kept; the mode; why it can't be used, or ''."""
+        """The pixels; the mode; why it can't be used, or ''."""
+        waiting: deque[Future[list[_Look]]] = deque()
         with quiet(), ThreadPoolExecutor(cores()) as pool:
-            for start in range(0, len(numbers), _BLOCK):  # so that few wait to be taken
-                yield from pool.map(self._one, numbers[start : start + _BLOCK])
+            for start in range(0, len(numbers), _PART):
+                waiting.append(pool.submit(self._some, numbers[start : start + _PART]))
+                if len(waiting) > _AHEAD * cores():
+                    yield from waiting.popleft().result()
+            for part in waiting:
+                yield from part.result()
+
+    def _some(self, numbers: Sequence[int]) -> list[_Look]:
+        return [self._one(number) for number in numbers]
 
     def _one(self, number: int) -> _Look:
         pixels, mode, why = read(self._listing.root / self._listing.names[number], self._decode)
@@ -134,7 +142,7 @@ class _Seen:
             return None, mode, unlike(pixels.shape, self._shape)
         if self._keep:
             self.images[number] = pixels
-            return None, mode, ""
+            return self.images[number], mode, ""
         self.prints[number] = fingerprint(pixels)
         return pixels, mode, ""
 
