@@ -129,8 +129,8 @@ def test_it_starts_as_dcgan_does():
     weights = torch.cat([p.flatten() for p in D.parameters() if p.dim() == 4])
     assert weights.std().item() == pytest.approx(0.02, rel=0.05)
     mine = {type(m) for m in D.modules()} - {PatchDiscriminator}
-    theirs = {type(m) for m in DCGAN().discriminator((3, 64, 64)).modules()}
-    assert mine <= theirs
+    theirs = DCGAN().discriminator((3, 64, 64)).modules()
+    assert mine <= {kind for m in theirs for kind in type(m).__mro__}
 
 
 @pytest.mark.parametrize("shape", [(2,), (1, 3, 9)])

@@ -15,6 +15,7 @@ from gan_cli.model import (
     check_at_least,
     check_choice,
 )
+from gan_cli.model.convolution import flat
 from gan_cli.model.stddev import statistic
 from gan_cli.model.stride import Up, down
 
@@ -101,7 +102,7 @@ class DCGANDiscriminator(Discriminator):
 
     def features(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """What the last layer gets to see, `(N, C, H, W) -> (N, width)`."""
-        out: Tensor = self.spread(self.layers(x).flatten(1))
+        out: Tensor = self.spread(flat(self.layers(x)))
         return out
 
     def answer(self, h: Tensor, c: Tensor | None = None) -> Tensor:
