@@ -65,8 +65,10 @@ class Refined(Sampler):
         """What `sample` gives, piece by piece. Raises NumericalFailure on NaN or infinity."""
         check_counts(n, batch, c)
         piece = -(-batch // self.size) * self.size
-        for start in range(0, n, -(-batch // BLOCK) * BLOCK):
-            numbers = range(start, min(start + -(-batch // BLOCK) * BLOCK, n))
+        block = max(BLOCK, self.size)  # of two powers of 2
+        step = -(-batch // block) * block
+        for start in range(0, n, step):
+            numbers = range(start, min(start + step, n))
             asked = self.labels(numbers) if c is None else c[numbers.start : numbers.stop]
             z = self.refiner(numbers, seed, asked)
             labels = None if asked is None else asked.split(piece)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from itertools import chain, repeat
+from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from gan_cli import generators, randomness
 from gan_cli.errors import NumericalFailure, UserMistake
+from gan_cli.fast import LEAST, Passes
 from gan_cli.generators import Origin
 from gan_cli.model import Generator
 from gan_cli.prior import Prior
@@ -23,9 +25,8 @@ from gan_cli.task import Derived
 BLOCK = 64
 """Latent codes are drawn so many at a time, whatever the batch size."""
 
-EIGHT = 8
-"""Samples of a forward pass on a CPU, where the generator convolves: batches of other sizes go
-through other kernels, which round differently. Elsewhere passes are of a multiple of it."""
+EIGHT = LEAST
+"""Samples of the smallest forward pass."""
 
 
 class Sampler:
@@ -67,7 +68,7 @@ class Sampler:
         that aren't there.
         """
         found = generators.load(path, raw, trust)
-        return cls(
+        sampler = cls(
             found.generator.to(device),
             found.space,
             found.prior,
@@ -75,6 +76,9 @@ class Sampler:
             found.data,
             found.origin,
         )
+        if sampler._on_cpu:
+            sampler.passes.lay_out(sampler.generator)  # once, and not for each pass
+        return sampler
 
     def truncate(self, psi: float) -> None:
         """Draw samples nearer to the average one, at some cost of variety; 1 leaves all as it is.
@@ -104,11 +108,19 @@ class Sampler:
         return next(self.generator.parameters()).device
 
     @property
+    def _on_cpu(self) -> bool:
+        return self.device.type == "cpu"
+
+    @cached_property
+    def passes(self) -> Passes:
+        """How samples are made on a CPU."""
+        return Passes.of(self.generator, self.space)
+
+    @property
     def size(self) -> int:
         """Samples of a forward pass on a CPU, a function of the generator alone: the same sizes go
-        through the same kernels. Without convolutions a large pass costs little more than a small
-        one, which reads as many weights."""
-        return EIGHT if any(weight.dim() > 2 for weight in self.generator.parameters()) else BLOCK
+        through the same kernels. The more work a sample is, the fewer."""
+        return self.passes.size
 
     def sample(self, n: int, seed: int, batch: int = BLOCK, c: Tensor | None = None) -> Tensor:
         """Samples `(n, …)` on the CPU, in float32.
@@ -139,18 +151,16 @@ class Sampler:
         """
         if c is None and (self.space.classes or self.space.given):
             raise ValueError("this generator wants to know what is asked for")
-        size = self.size
-        n, more = len(z), _up(len(z), size) - len(z)
-        z = torch.cat([z, z[-1:].expand(more, -1)]).to(self.device)
-        if c is not None:
-            c = torch.cat([c, c[-1:].expand(more, *c.shape[1:])]).to(self.device)
-        on_cpu = self.device.type == "cpu"
-        size = size if on_cpu else len(z)
-        pairs = zip(z.split(size), repeat(None) if c is None else c.split(size), strict=False)
-        layout = as_in_a_file(self.generator) if on_cpu else nullcontext()
-        with evaluating(self.generator), layout:
-            x = torch.cat([self.generator(*pair) for pair in pairs])[:n].float().cpu()
-        if not x.isfinite().all():
+        n, whole = len(z), _up(len(z), self.size)
+        size = self.size if self._on_cpu else whole
+        z = _lengthened(z, whole).to(self.device)
+        asked = repeat(None) if c is None else _lengthened(c, whole).to(self.device).split(size)
+        always = self.passes.computing(self.generator) if self._on_cpu else nullcontext()
+        with evaluating(self.generator), always:
+            pairs = zip(z.split(size), asked, strict=False)
+            made = [self.generator(*pair).contiguous() for pair in pairs]
+        x = (torch.cat(made) if len(made) > 1 else made[0])[:n].float().cpu()
+        if not x.sum().isfinite() and not x.isfinite().all():  # a sum takes a tenth of the time
             raise NumericalFailure("the generator makes samples that are NaN or infinite")
         return x
 
@@ -192,36 +202,19 @@ def _up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
+def _lengthened(rows: Tensor, count: int) -> Tensor:
+    """So many rows, the last one again and again."""
+    return torch.cat([rows, rows[-1:].expand(count - len(rows), *rows.shape[1:])])
+
+
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
     """Evaluation mode, for as long as it lasts."""
     training = [module for module in net.modules() if module.training]
-    net.eval()
+    if training:
+        net.eval()
     try:
         yield
     finally:
         for module in training:
             module.training = True
-
-
-@contextmanager
-def as_in_a_file(net: nn.Module) -> Iterator[None]:
-    """The network's tensors laid out as a checkpoint has them, for as long as it lasts.
-
-    While it trains its channels may be last in memory, and convolutions round differently then: it
-    would make other samples than the same weights from a file do.
-    """
-    tensors = [t for t in chain(net.parameters(), net.buffers()) if t.stride() != _rows(t)]
-    own = [tensor.data for tensor in tensors]
-    for tensor in tensors:
-        tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
-    try:
-        yield
-    finally:
-        for tensor, data in zip(tensors, own, strict=True):
-            tensor.data = data
-
-
-def _rows(tensor: Tensor) -> tuple[int, ...]:
-    """The strides of a tensor of that shape, row by row."""
-    return torch.empty(tensor.shape, device="meta").stride()

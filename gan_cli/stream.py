@@ -38,9 +38,6 @@ WORKERS = min(8, os.cpu_count() or 1)
 QUIET = 2.0
 """Seconds after which progress is shown."""
 
-QUICKLY = 1
-"""How hard deflate tries for an array, of 9: harder takes longer than the samples do."""
-
 CARD = "shards.json"
 """What shards are of: they are gone on with by the same command alone."""
 
@@ -110,20 +107,23 @@ def directory(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
 
 
 def array(wish: Wish, sampler: Sampler, n: int, out: Path) -> None:
-    """An `.npz` file as numpy's `savez_compressed` writes it, piece by piece."""
+    """An `.npz` file as numpy's `savez` writes it, piece by piece.
+
+    Not compressed: that would take as long as to make the samples, and what looks like photographs
+    hardly shrinks.
+    """
     image = len(sampler.space.shape) == 3
     c, *size = sampler.space.shape
     shape, kind = ((n, *size, c), np.dtype("u1")) if image else ((n, c), np.dtype("<f4"))
     labels: list[Tensor] = []
-    way = zipfile.ZIP_DEFLATED
-    with whole(out) as file, zipfile.ZipFile(file, "w", way, compresslevel=QUICKLY) as packed:
+    with whole(out) as file, zipfile.ZipFile(file, "w") as packed:
         with packed.open("images.npy" if image else "points.npy", "w", force_zip64=True) as member:
             header = {"descr": kind.str, "fortran_order": False, "shape": shape}
             cast(Any, np.lib.format).write_array_header_1_0(member, header)
 
             def write(piece: Piece) -> int:
                 x = grid.pixels(piece.x) if image else piece.x.numpy()
-                member.write(np.ascontiguousarray(x, kind).tobytes())
+                member.write(np.ascontiguousarray(x, kind).data)
                 labels.extend([] if piece.c is None else [piece.c])
                 return len(piece.x)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from gan_cli import stream
 from gan_cli.errors import UserMistake
+from gan_cli.plot import grid
 from gan_cli.plot.quick import quick
 from gan_cli.sample import main
 from gan_cli.sampler import Sampler
@@ -102,6 +104,16 @@ def test_an_array_is_the_same_whatever_the_batch(file: str) -> None:
     with np.load("8.npz") as a, np.load("64.npz") as b:
         assert a.files == b.files
         assert np.array_equal(a["images"], b["images"])
+
+
+def test_an_array_is_as_numpy_saves_one(file: str) -> None:
+    """Stored, not packed; also where there are more samples than a pass has."""
+    main(["--ckpt", file, "-n", "700", "--out", "a.npz"])
+    with zipfile.ZipFile("a.npz") as packed:
+        assert packed.testzip() is None
+        assert {one.compress_type for one in packed.infolist()} == {zipfile.ZIP_STORED}
+    x = Sampler.load(file).sample(700, 0)
+    assert np.array_equal(np.load("a.npz")["images"], grid.pixels(x))
 
 
 def test_what_fails_leaves_nothing_behind(file: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from gan_cli import build, container, state
 from gan_cli.condition import plain_generator
 from gan_cli.errors import BadFile, NumericalFailure, UserMistake
+from gan_cli.fast import processor
+from gan_cli.fast.passes import CONVOLVED, ENOUGH, MOST, laid_out, size_of
+from gan_cli.fast.work import Work
 from gan_cli.model import Generator, Translates
 from gan_cli.sampler import Sampler
 from gan_cli.space import Space
@@ -77,12 +80,57 @@ def test_samples_depend_on_neither_the_batch_size_nor_how_many_are_asked_for(
 @pytest.mark.parametrize("name", ARGS)
 def test_all_passes_on_a_cpu_are_of_one_size(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net, sizes = made(name), list[int]()
-    monkeypatch.setattr(net, "forward", _noting(net.forward, sizes))
     sampler = Sampler(net, Space(SHAPE))
+    assert sampler.size == (256 if name == "mlp" else 64)
+    monkeypatch.setattr(net, "forward", _noting(net.forward, sizes))
     sampler.sample(3, 0)
-    sampler.sample(130, 0, batch=17)
+    sampler.sample(330, 0, batch=17)
     assert set(sizes) == {sampler.size}
-    assert sampler.size == (64 if name == "mlp" else 8)
+
+
+@given(operations=st.integers(1, 10**12), share=st.sampled_from([0.0, 0.5, 1.0]))
+def test_the_more_work_a_sample_is_the_fewer_are_made_in_a_pass(
+    operations: int, share: float
+) -> None:
+    convolutions = int(share * operations)
+    work = Work(convolutions, operations - convolutions)
+    size, most = size_of(work), CONVOLVED if convolutions else MOST
+    assert size in {8, 16, 32, 64, 128, 256}
+    assert size == 8 or size * operations <= ENOUGH
+    assert size == most or 2 * size * operations > ENOUGH
+    assert size_of(None) == 8, "where nobody knows"
+
+
+def test_samples_leave_the_process_as_it_was() -> None:
+    """Threads and products are its own; passes have no more threads than it has."""
+    threads, routed = torch.get_num_threads(), processor.products_routed()
+    seen: list[int] = []
+    net = made("dcgan")
+    net.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+    torch.set_num_threads(1)
+    try:
+        Sampler(net, Space(SHAPE)).sample(3, 0)
+        assert (torch.get_num_threads(), processor.products_routed()) == (1, routed)
+    finally:
+        torch.set_num_threads(threads)
+    assert set(seen) == {1}
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_network_is_laid_out_for_as_long_as_it_takes(last: bool) -> None:
+    """Kernels of one pixel or one channel, too, whose strides mean nothing but choose a kernel."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1), nn.Conv2d(1, 5, 3), nn.Linear(3, 2))
+    net.to(memory_format=torch.contiguous_format if last else torch.channels_last)
+    own = [(weight.data_ptr(), weight.stride()) for weight in net.parameters()]
+    values = [weight.clone() for weight in net.parameters()]
+    layout = torch.channels_last if last else torch.contiguous_format
+    with laid_out(net, last):
+        for weight, value in zip(net.parameters(), values, strict=True):
+            four = weight.dim() == 4
+            like = torch.empty(weight.shape, memory_format=layout) if four else weight
+            assert weight.stride() == like.stride()
+            assert torch.equal(weight, value)
+    assert [(weight.data_ptr(), weight.stride()) for weight in net.parameters()] == own
 
 
 def _noting(forward: Callable[..., Tensor], sizes: list[int]) -> Callable[..., Tensor]:

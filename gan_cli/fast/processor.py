@@ -43,6 +43,11 @@ def found() -> Processor:
     )
 
 
+def products_routed() -> bool:
+    """Whether products of float32 matrices are computed by oneDNN now."""
+    return torch.backends.mkldnn.is_available() and _matmul().fp32_precision == _ROUTES[True]
+
+
 def route_products(by_onednn: bool) -> None:
     """Have products of float32 matrices computed by oneDNN, or as torch would; for this process.
 
@@ -50,7 +55,10 @@ def route_products(by_onednn: bool) -> None:
     bfloat16 would do inside; without tile registers oneDNN computes in float32 all the same.
     """
     if torch.backends.mkldnn.is_available():
-        _matmul().fp32_precision = "bf16" if by_onednn else "none"
+        _matmul().fp32_precision = _ROUTES[by_onednn]
+
+
+_ROUTES = {True: "bf16", False: "none"}
 
 
 @functools.cache

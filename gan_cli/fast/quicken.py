@@ -30,7 +30,7 @@ def quicken(players: Iterable[Player], speed: Speed, device: torch.device) -> No
             for net in (player.net, player.average):
                 if net is not None:
                     net.to(memory_format=torch.channels_last)
-        if speed.compile:
+        if speed.compile and device.type != "cpu":  # where steps are compiled as a whole
             player.compiled = compiled(player.net)
 
 
@@ -38,14 +38,14 @@ def quicken(players: Iterable[Player], speed: Speed, device: torch.device) -> No
 def computing(speed: Speed) -> Iterator[None]:
     """The process computes so, for as long as it lasts: its threads, and who multiplies.
 
-    For steps of training alone: what is measured, shown or taught to a judge between them has the
+    For steps of training, and for samples: what else is measured, or taught to a judge, has the
     bits that it has in a command of its own.
     """
-    threads = torch.get_num_threads()
+    threads, routed = torch.get_num_threads(), processor.products_routed()
     torch.set_num_threads(speed.threads)
     processor.route_products(speed.onednn)
     try:
         yield
     finally:
-        processor.route_products(False)
+        processor.route_products(routed)
         torch.set_num_threads(threads)

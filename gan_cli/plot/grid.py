@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
@@ -58,9 +57,12 @@ def gap_of(height: int, width: int) -> int:
 
 def pixels(x: Tensor) -> Pixels:
     """Images `(N, C, H, W)` in [-1, 1] as `(N, H, W, C)` of 0 to 255."""
-    levels = x.detach().float().add(1).mul(127.5).round().clamp(0, 255)
-    array: Pixels = levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return array
+    levels = x.detach().float().cpu().numpy() + np.float32(1)
+    levels *= np.float32(127.5)
+    np.rint(levels, out=levels)
+    np.clip(levels, 0, 255, out=levels)
+    with np.errstate(invalid="ignore"):  # of NaN it is black
+        return np.ascontiguousarray(levels.astype(np.uint8).transpose(0, 2, 3, 1))
 
 
 def enlarge(image: Pixels, scale: int) -> Pixels:
