@@ -20,7 +20,7 @@ from gan_cli.dynamics import Dynamics
 from gan_cli.dynamics.alternating import Alternating
 from gan_cli.errors import UserMistake
 from gan_cli.facts import Facts, sizes_of
-from gan_cli.fast import Graphs, Speed, computing, quicken, recordable, work_of
+from gan_cli.fast import Graphs, Speed, compilable, computing, quicken, recordable, work_of
 from gan_cli.guard import Guard
 from gan_cli.loss import Crossing
 from gan_cli.method import Method
@@ -174,7 +174,9 @@ def _quickened(
     players = list(method.players.values())
     work = work_of((player.net for player in players), space, config["pack"])
     speed = parts.hardware.speed(device, work, config["batch_size"], before)
-    if speed.compile and not isinstance(parts.dynamics, Alternating):
+    if device.type == "cpu":
+        speed = compilable(speed, parts.hardware.compile is True, method, parts.anneal)
+    elif speed.compile and not isinstance(parts.dynamics, Alternating):
         raise UserMistake(
             "hardware.compile: compiled networks move in turn, for their gradients can't be "
             "differentiated again: hardware.compile=false"

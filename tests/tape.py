@@ -87,6 +87,9 @@ def _is_view(call: Any) -> bool:
 class Tapes:
     """Where steps are recorded on the CPU."""
 
+    key = "cuda_graphs"
+    settles = True
+
     def __init__(self) -> None:
         self.made = 0
 

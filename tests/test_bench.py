@@ -455,7 +455,7 @@ def test_each_fast_path_is_turned_off_in_turn_and_then_all(tmp_path: Path):
         assert [*kept.values()][:2] == [both[:1], both[1:]]
         assert set(both) <= set(kept[paths.ALL])
         assert {what for what, _, _ in paths.picks(one)} >= {"precision", "channels_last"}
-        assert paths.eager(one, lambda more: pytest.fail(str(more)), paths.GRAPHS) is one
+        assert paths.eager(one, lambda more: pytest.fail(str(more)), *paths.WHOLE) is one
     finally:
         one.close()
 

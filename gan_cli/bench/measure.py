@@ -76,18 +76,18 @@ class Bench:
         report.memory, report.memory_about = peak(), peak.about
         self._speed(default, steps, stack)
         if default.session.graphs and (why := default.session.graphs.about):
-            report.notes.append(f"Steps are not launched as graphs: {why}.")
+            report.notes.append(f"Steps are not launched as a whole: {why}.")
         self.say("part by part")
 
         def like(more: list[str]) -> Contender:
             return self._contender(more, stack, default)
 
-        seen = paths.eager(default, like, paths.GRAPHS)
+        seen = paths.eager(default, like, *paths.WHOLE) if default.session.graphs else default
         if seen is not default:
-            report.notes.append("Parts can't be seen in recorded steps: without cuda_graphs.")
+            report.notes.append("Parts can't be seen in whole steps: operation by operation.")
         report.parts = parts(seen, steps, self.time, PARTS * self.seconds)
         self.say("counting operations")
-        self._work(default, paths.eager(default, like, paths.GRAPHS, paths.COMPILED))
+        self._work(default, paths.eager(default, like, *paths.WHOLE))
         self.say("what is done now and then")
         self._occasions(default)
 

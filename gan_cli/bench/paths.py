@@ -18,7 +18,7 @@ PLAIN: dict[str, Any] = {
 
 THREADS = "threads"
 ALL = "all of them"
-GRAPHS, COMPILED = "cuda_graphs", "compile"
+WHOLE = ("cuda_graphs", "compile")
 
 
 def picks(one: Contender) -> list[tuple[str, str, str]]:

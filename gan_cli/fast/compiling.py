@@ -1,4 +1,4 @@
-"""torch.compile: the forward passes of players as one piece of machine code each."""
+"""torch.compile: the forward passes of players as one piece of machine code each, on CUDA."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole steps as CUDA graphs: one launch in place of hundreds, and the numbers of an eager step.
+"""Whole steps at once: one launch in place of hundreds, and the numbers of an eager step.
 
 A small network keeps a GPU waiting for Python. A graph is a step's kernels with their addresses,
 launched at once; whatever Python decided in the step is decided for good. So there is a graph for
@@ -23,6 +23,7 @@ from gan_cli.batch import Batch
 from gan_cli.errors import UserMistake
 from gan_cli.facts import Facts
 from gan_cli.fast.held import Held
+from gan_cli.fast.inductor import Inductor
 from gan_cli.fast.recorded import Recorded, Step
 from gan_cli.fast.recorder import CUDA, Studio
 from gan_cli.fast.speed import Speed
@@ -35,7 +36,7 @@ Play = Callable[..., Facts]
 """A step: everyone learns once from these batches; `play(batches, step)`, counted from 0."""
 
 WARM_UP = 3
-"""Steps of a kind before it is recorded: optimisers make their state, libraries their plans."""
+"""Steps of a kind before it is recorded, where libraries make their plans at first."""
 
 MOST = 16
 """Kinds of steps that are recorded; others are played as they are."""
@@ -63,14 +64,19 @@ def refused(method: Method, anneal: Anneal) -> str | None:
         return "this method does not descend by gradients alone"
     if method.guard is not None:
         return "policy=skip looks at each update before it is made"
-    glides = [key for key, _ in leaves(anneal.to) if key not in ON_DEVICE]
+    glides = changing(anneal)
     if glides and anneal.over == 1:  # else all is settled after that share of the run
-        return f"{', '.join(glides)} changes from step to step"
+        return f"{glides} changes from step to step"
     players = method.players.values()
     if not all(isinstance(player.optimizer, OPTIMIZERS) for player in players):
         return "this optimizer counts its steps on the host"
     modules = (module for player in players for module in player.net.modules())
     return next((WAITS[type(module)] for module in modules if type(module) in WAITS), None)
+
+
+def changing(anneal: Anneal) -> str:
+    """The numbers that glide through a run and would be part of a recording, if any do."""
+    return ", ".join(key for key, _ in leaves(anneal.to) if key not in ON_DEVICE)
 
 
 def recordable(speed: Speed, asked: bool, method: Method, anneal: Anneal) -> Speed:
@@ -80,9 +86,25 @@ def recordable(speed: Speed, asked: bool, method: Method, anneal: Anneal) -> Spe
     """
     if not speed.cuda_graphs or (reason := refused(method, anneal)) is None:
         return speed
+    return _without(CUDA.key, asked, reason, replace(speed, cuda_graphs=False))
+
+
+def compilable(speed: Speed, asked: bool, method: Method, anneal: Anneal) -> Speed:
+    """The speed, without compiled steps where those of this method can't be compiled.
+
+    UserMistake where they are asked for all the same.
+    """
+    glides = changing(anneal)  # each value would be a step of its own, and take seconds
+    reason = f"{glides} changes in the run" if glides else refused(method, anneal)
+    if not speed.compile or reason is None:
+        return speed
+    return _without(Inductor.key, asked, reason, replace(speed, compile=False))
+
+
+def _without(key: str, asked: bool, reason: str, speed: Speed) -> Speed:
     if asked:
-        raise UserMistake(f"hardware.cuda_graphs=true: {reason}: hardware.cuda_graphs=auto")
-    return replace(speed, cuda_graphs=False, why={**speed.why, "cuda_graphs": reason})
+        raise UserMistake(f"hardware.{key}=true: {reason}: hardware.{key}=auto")
+    return replace(speed, why={**speed.why, key: reason})
 
 
 class Graphs:
@@ -97,7 +119,10 @@ class Graphs:
     @classmethod
     def of(cls, speed: Speed, method: Method, device: torch.device) -> Graphs | None:
         """Those of a run of such speed, None where it is to have none."""
-        return cls(method, device) if speed.cuda_graphs and isinstance(method, Single) else None
+        compiled = speed.compile and device.type == "cpu"  # on CUDA networks are, not steps
+        if not (speed.cuda_graphs or compiled) or not isinstance(method, Single):
+            return None
+        return cls(method, device, Inductor() if compiled else None)
 
     def __init__(self, method: Single, device: torch.device, studio: Studio | None = None):
         self.method, self.device = method, device
@@ -139,10 +164,15 @@ class Graphs:
     def _made(self, kind: Hashable, step: Step, given: Sequence[Batch]) -> Recorded | None:
         """A recording of this step that was tried; None where there is none."""
         held = self._found()
-        if self._seen[kind] < WARM_UP or len(self._steps) == MOST:
+        cold = self.studio.settles and self._seen[kind] < WARM_UP
+        if cold or len(self._steps) == MOST:
             return None
         kept = held.kept()
         try:
+            if kind not in self._moved:
+                self._moved[kind] = held.tried(partial(step, given))
+                held.put(kept)
+                kept = held.kept()  # with what optimisers have made for it
             recorded = Recorded(self.studio.recorder(), held, kept, step, given, self._moved[kind])
             wrong = recorded.off(self.studio, kept, step, given)
             why = f"a recorded step ends elsewhere ({', '.join(wrong)})" if wrong else ""
@@ -155,7 +185,7 @@ class Graphs:
         if not why:
             self._steps[kind] = recorded
             return recorded
-        self.about = f"cuda_graphs: {why}; kernels are launched one by one"
+        self.about = f"{self.studio.key}: {why}; operations are launched one by one"
         self._steps.clear()
         self.tell(self.about)
         return None

@@ -30,11 +30,12 @@ class Hardware:
     networks; losses, penalties and weights stay float32), or auto: bfloat16 where the device
     multiplies it itself, on a CPU only where convolutions are large. channels_last: images and
     weights of convolutions with their channels last in memory; auto: where they are large. compile:
-    the forward passes through torch.compile, which needs a compiler; auto: no. cuda_graphs: whole
-    steps are recorded and replayed; auto: on CUDA. products: who multiplies float32 matrices on a
-    CPU, torch or onednn; auto: oneDNN on AMD's processors, of which torch's own choice uses half
-    the width. threads: CPU threads; null: all, but one where a step is small. deterministic: only
-    algorithms that give the same bits each time; on CUDA they are slower.
+    on a CPU whole steps, elsewhere the forward passes, which needs a compiler and seconds to begin;
+    auto: no. cuda_graphs: whole steps are recorded and replayed; auto: on CUDA. products: who
+    multiplies float32 matrices on a CPU, torch or onednn; auto: oneDNN on AMD's processors, of
+    which torch's own choice uses half the width. threads: CPU threads; null: all, but one where a
+    step is small. deterministic: only algorithms that give the same bits each time; on CUDA they
+    are slower.
 
     On several ranks: ranks says who started them, torchrun or slurm (srun). batch: batch_size is
     that of the whole batch, or of a rank's share. batch_norm: the statistics of batch norm are

@@ -103,6 +103,11 @@ class Held:
         facts = play()
         return facts, [p.updates - b for p, b in zip(self.players, before, strict=True)]
 
+    def tried(self, play: Callable[[], Facts]) -> list[int]:
+        """How many updates each player makes in a step; all but random numbers is moved by it."""
+        with torch.random.fork_rng([]):
+            return self.counted(play)[1]
+
     def kept(self) -> Kept:
         """A copy of it as it is now."""
         self.steady()
@@ -112,12 +117,11 @@ class Held:
 
     @torch.no_grad()
     def put(self, kept: Kept) -> None:
-        """All as it was then."""
+        """All as it was then; what optimisers have made since begins at 0, as they do."""
         for memory, places in zip(self._memories, self._places, strict=True):
             memory.update(places)
         for name, tensor in self.tensors().items():
-            if name in kept.tensors:
-                tensor.copy_(kept.tensors[name])
+            tensor.copy_(kept.tensors.get(name, _ZERO))
         for player, count in zip(self.players, kept.counts, strict=True):
             player.updates, player.images = count.updates, count.images
             player.averaging = count.averaging
@@ -149,6 +153,7 @@ def _settle(player: Player, device: torch.device) -> None:
 
 
 _COUNT = "step"
+_ZERO = torch.zeros(())
 _PLAIN = {int, float, bool, str, tuple, type(None)}
 
 

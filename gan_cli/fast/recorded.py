@@ -75,12 +75,11 @@ class Recorded:
             for player, many in zip(held.players, updates, strict=True)
         }
         with _late(slots):
-            self._facts = recorder.record(partial(self._play, step))
+            self._facts, said = recorder.record(partial(self._play, step))
         self.moves = [
             _moves(player, count.updates, count.images, slots[player])
             for player, count in zip(held.players, kept.counts, strict=True)
         ]
-        said = held.method.outputs
         self._outputs = None if said is kept.outputs else said
         after = held.tensors()
         self._replaced = next((name for name in after if before.get(name) is not after[name]), "")
@@ -117,10 +116,10 @@ class Recorded:
         start = {n: kept.tensors.get(n, torch.zeros_like(end)) for n, end in ends[0].items()}
         return [name for name, ratio in apart(start, *ends).items() if not ratio <= NEAR]
 
-    def _play(self, step: Step) -> Facts:
+    def _play(self, step: Step) -> tuple[Facts, State]:
         facts = self._held.apart_from_places(step(self._inputs))
         self._held.steady()
-        return facts
+        return facts, self._held.method.outputs
 
 
 def _end(held: Held, step: Step, given: Sequence[Batch]) -> State:

@@ -11,10 +11,13 @@ T = TypeVar("T")
 
 
 class Recorder(Protocol):
-    """Records what is computed, without its being computed; and computes it again."""
+    """Records what is computed, and computes it again."""
 
     def record(self, play: Callable[[], T]) -> T:
-        """What `play` gives: tensors that hold something from the first replay on."""
+        """What `play` gives: tensors that are written at each replay.
+
+        Whether it is computed meanwhile, who asks doesn't know, and puts all back.
+        """
         ...
 
     def replay(self) -> None:
@@ -23,7 +26,14 @@ class Recorder(Protocol):
 
 
 class Studio(Protocol):
-    """Where steps are recorded."""
+    """Where steps are recorded.
+
+    key: of conf/hardware, under which that is asked for. settles: whether some steps are played as
+    they are before one is recorded.
+    """
+
+    key: str
+    settles: bool
 
     def recorder(self) -> Recorder:
         """A new one."""
@@ -46,6 +56,9 @@ class CUDA:
     `randomness.reseed` has left them, where the recorded kernels read them; so a replayed step
     draws the numbers of an eager one.
     """
+
+    key = "cuda_graphs"
+    settles = True
 
     def __init__(self, device: torch.device):
         self.device = device

@@ -32,11 +32,11 @@ many on MNIST, hardly as many on 8×8 digits, and few on points; a DCGAN on 28×
 class Speed:
     """How a run computes, as all its steps do; `why` says a short reason for each pick by its key.
 
-    dtype: of the networks; losses, penalties and weights are float32. channels_last: whether
-    images and the weights of convolutions have their channels last in memory. compile: whether
-    torch compiles the forward passes of the players. cuda_graphs: whether whole steps are recorded
-    and replayed, where that is found to be the same. onednn: whether products of float32 matrices
-    on the CPU are oneDNN's. threads: of the CPU.
+    dtype: of the networks; losses, penalties and weights are float32. channels_last: whether images
+    and the weights of convolutions have their channels last in memory. compile: whether torch
+    compiles steps on a CPU, elsewhere the forward passes of the players. cuda_graphs: whether whole
+    steps are recorded and replayed, where that is found to be the same. onednn: whether products of
+    float32 matrices on the CPU are oneDNN's. threads: of the CPU.
     """
 
     dtype: torch.dtype = torch.float32
@@ -167,8 +167,6 @@ def _channels_last(case: Case) -> Pick:
 
 
 def _compile(case: Case) -> Pick:
-    if case.on_cpu:
-        return False, "slower on a CPU"
     return False, "takes longer to begin"
 
 
