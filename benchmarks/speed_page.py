@@ -18,6 +18,8 @@ MODES = {
     "ours": "defaults",
     "ours, float32": "float32",
     "ours, shared fakes": "defaults, `share_fakes=true`",
+    "ours, compiled": "defaults, `hardware.compile=true`",
+    "ours, compiled, bfloat16": "`hardware.compile=true`, bfloat16",
 }
 """Who runs, as the page calls it."""
 

@@ -53,6 +53,7 @@ class Training:
 
     `bars`: of each kind of device, at the defaults of both, and float32 against float32.
     `shared`: whether it is run with one batch of fakes for both steps, too, as the plain loop has.
+    `compiled`: whether it is run with whole steps compiled, too, in both precisions.
     `unworked`: whether the plain loop is run without workers, too.
     """
 
@@ -60,6 +61,7 @@ class Training:
     game: str
     bars: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     shared: bool = False
+    compiled: bool = False
     unworked: bool = False
 
     @property
@@ -70,7 +72,11 @@ class Training:
 
 TRAININGS = {
     "mlp": Training(
-        "dataset=mnist model=mlp", "mlp", {"cpu": (5, 2.2), "cuda": (15, None)}, shared=True
+        "dataset=mnist model=mlp",
+        "mlp",
+        {"cpu": (5, 2.2), "cuda": (15, None)},
+        shared=True,
+        compiled=True,
     ),
     "dcgan32": Training(
         "dataset=folder dataset.size=32 model=dcgan",
@@ -94,6 +100,7 @@ TRAININGS = {
         "dataset=mnist model=mlp loss=wgan_gp",
         "wgan_gp_mlp",
         {"cpu": (4, 2), "cuda": (5, None)},
+        compiled=True,
     ),
     "wgan-gp-dcgan32": Training(
         "dataset=folder dataset.size=32 model=dcgan loss=wgan_gp critic_norm=none",
@@ -104,6 +111,12 @@ TRAININGS = {
         "dataset=folder dataset.size=32 model=dcgan penalty=r1", "r1_dcgan32", {"cpu": (None, None)}
     ),
 }
+COMPILED = {
+    "ours, compiled": ["hardware.compile=true"],
+    "ours, compiled, bfloat16": ["hardware.compile=true", "hardware.precision=bfloat16"],
+}
+"""What is typed besides where steps are compiled."""
+
 UNCOUNTED = ("hardware.cuda_graphs=false", "hardware.compile=false")
 """What is typed to count operations: a step that is replayed from a record shows none."""
 
@@ -120,10 +133,11 @@ def training(name: str, asked: Asked) -> Case:
         race(once, asked.env, asked.scratch, 1, asked.seconds)
         for who in ours(told):
             entries[who].tally["flops"] = once["counted"].tally["flops"]
+    for who in COMPILED.keys() & entries.keys():
+        entries[who].tally["flops"] = entries["ours"].tally["flops"]
     peak = entries["peak"].tally["peak"]
-    ratios = {"ours": plain, "ours, float32": entries.get("reference, float32", plain)}
-    if "ours, shared fakes" in entries:
-        ratios["ours, shared fakes"] = plain
+    ratios = dict.fromkeys(ours(told), plain)
+    ratios["ours, float32"] = entries.get("reference, float32", plain)
     return {
         "what": f"gan train {case.words}",
         "batch": batch_of(case),
@@ -166,6 +180,9 @@ def contenders(case: Training, asked: Asked) -> tuple[dict[str, Entry], list[str
     )
     if case.shared and not asked.quick:
         entries["ours, shared fakes"] = Entry(["ours", *words, "share_fakes=true"], counts=not cuda)
+    if case.compiled and not asked.quick and not cuda:
+        for who, more in COMPILED.items():
+            entries[who] = Entry(["ours", *words, *more], counts=False)
     entries["peak"] = Entry(["peak", asked.device], warm=0, steps=1, counts=False)
     return entries, words
 

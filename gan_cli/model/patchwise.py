@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.model import IMAGE_NORMS, Discriminator, Shape
+from gan_cli.model.convolution import ConvDown
 
 
 def field(halves: int) -> int:
@@ -52,8 +53,10 @@ class PatchDiscriminator(Discriminator):
         for index in range(halves + 1):
             out = width * min(2**index, 8)
             bias = index == 0 or isinstance(norm(1), nn.Identity)
-            stride = 2 if index < halves else 1
-            conv = nn.Conv2d(before, out, 4, stride, 1, bias=bias)
+            if index < halves:
+                conv: nn.Conv2d = ConvDown(before, out, bias)
+            else:
+                conv = nn.Conv2d(before, out, 4, 1, 1, bias=bias)
             made += [conv, norm(out) if index else nn.Identity(), nn.LeakyReLU(0.2)]
             before = out
         self.layers = nn.Sequential(*made)

@@ -10,6 +10,7 @@ from torch.nn.functional import dropout, interpolate, pad
 
 from gan_cli import dist
 from gan_cli.model import IMAGE_NORMS, Discriminator, Generator, Shape, check_at_least, check_choice
+from gan_cli.model.convolution import ConvDown, ConvUp, ToImage
 from gan_cli.model.patchwise import PatchDiscriminator, init
 
 
@@ -87,14 +88,14 @@ class UNetGenerator(Generator):
         before = channels + size.z_dim
         for index, out in enumerate(widths):
             plain = index in (0, halves - 1)
-            conv = nn.Conv2d(before, out, 4, 2, 1, bias=bias or plain)
+            conv = ConvDown(before, out, bias or plain)
             made = nn.Identity() if plain else norm(out)
             self.down.append(nn.Sequential(conv, made, nn.LeakyReLU(0.2)))
             before = out
         before += size.z_dim
         for index in range(halves - 1, -1, -1):
             out = widths[index - 1] if index else shape[0]
-            layers = [nn.ConvTranspose2d(before, out, 4, 2, 1, bias=bias or not index)]
+            layers = [(ConvUp if index else ToImage)(before, out, bias or not index)]
             drop = size.dropout if halves - 1 - index < 3 else 0.0
             more = [norm(out), Dropout(drop), nn.ReLU()] if index else [nn.Tanh()]
             self.up.append(nn.Sequential(*layers, *more))
