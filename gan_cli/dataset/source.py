@@ -149,7 +149,8 @@ class _Gather:
     def __call__(self, i: int) -> Batch:
         index, flip = self._order(i)
         labels = None if self._labels is None else self._labels[index]
-        return normalised(self._images[index], labels, flip, self._device)
+        images = self._images.index_select(0, index)  # image by image; [index] goes byte by byte
+        return normalised(images, labels, flip, self._device)
 
 
 @dataclass(frozen=True, eq=False)
