@@ -3,12 +3,14 @@
     python benchmarks/contender.py KIND ARGUMENTS
 
 Kinds: `ours` is a whole `gan train`, with everything that it does between its steps; `bare` is
-gan's step alone; `reference` is the plain loop; `peak` multiplies and convolves; `sampling`,
-`plain_sampling`, `reading` and `plain_reading` make one whole job a step.
+gan's step alone, `kernels` the products and convolutions of a step; `reference` is the plain loop;
+`peak` multiplies and convolves; `sampling`, `plain_sampling`, `reading` and `plain_reading` make
+one whole job a step.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -171,23 +173,51 @@ def device_of(words: list[str]) -> str:
 def bare(words: list[str]) -> None:
     """gan's step without what is around it: no average, no log, no looks."""
     turns = Turns()
+    turns.device = device_of(words)
+    _, play = stepping([*words, "ema.half_life=0"])
+    while True:
+        play()
+        if turns():
+            return
+
+
+def kernels(words: list[str]) -> None:
+    """The products and convolutions of gan's step alone."""
+    turns = Turns()
+    made, play = stepping([*words, "hardware.compile=false", "hardware.cuda_graphs=false"])
+    from benchmarks.kernels import Kernels
+    from gan_cli.fast import computing
+
+    play()
+    noted = Kernels(lambda: computing(made.speed))
+    with noted:
+        play()
+    turns.note = noted.told
+    while True:
+        noted()
+        if turns():
+            return
+
+
+def stepping(words: list[str]) -> tuple[Any, Callable[[], None]]:
+    """A session of gan, and what makes it take its next step."""
     from gan_cli import cli
 
     cli.main(["version"])
     from gan_cli import build, session
     from gan_cli.randomness import reseed
 
-    turns.device = device_of(words)
-    config = build.compose(*words, "ema.half_life=0", f"data_root={os.environ['GAN_DATA']}")
+    config = build.compose(*words, f"data_root={os.environ['GAN_DATA']}")
     parts = build.parts(config)
     made = session.make(config, parts, parts.hardware.claim())
-    k, step = made.method.batches_per_step, 0
-    while True:
+    k, steps = made.method.batches_per_step, itertools.count()
+
+    def play() -> None:
+        step = next(steps)
         reseed(0, step)
         made.step((made.feed(i) for i in range(step * k, (step + 1) * k)), step)
-        step += 1
-        if turns():
-            return
+
+    return made, play
 
 
 def reference(words: list[str]) -> None:
@@ -233,6 +263,7 @@ def jobs(words: list[str], kind: str) -> None:
 KINDS: dict[str, Callable[[list[str]], None]] = {
     "ours": ours,
     "bare": bare,
+    "kernels": kernels,
     "reference": reference,
     "peak": peak,
 } | {

@@ -76,13 +76,14 @@ def trainings(cases: Cases) -> str:
                 met,
                 f"{number(roof['largest_ratio'])}×",
                 f"{100 * roof['share_of_peak']:.0f} %",
+                number(roof["kernels_ms"]) if "kernels_ms" in roof else "",
             ]
             rows.append(cells)
     head = (
         "| game | how | plain, ms a step | gan, ms | ratio (quartiles) | asked for | met "
-        "| no faster than | share of peak |"
+        "| no faster than | share of peak | kernels alone, ms |"
     )
-    return table(head, "|---|---|--:|--:|--:|--:|---|--:|--:|", rows)
+    return table(head, "|---|---|--:|--:|--:|--:|---|--:|--:|--:|", rows)
 
 
 def memories(cases: Cases) -> str:
@@ -176,9 +177,20 @@ def missed(cases: Cases) -> str:
                     f"for. A step of gan's is {case['flops'][who] / 1e9:.3g} billion operations, "
                     f"{number(roof['least_ms'])} ms at the most that this machine does in "
                     f"{roof['precision']}: more than {number(roof['largest_ratio'])}× is not to be "
-                    f"had. gan reaches {100 * roof['share_of_peak']:.0f} % of that."
+                    f"had. gan reaches {100 * roof['share_of_peak']:.0f} % of that." + alone(roof)
                 )
     return "\n".join(lines) or "All of them are reached."
+
+
+def alone(roof: Case) -> str:
+    """What a step's products and convolutions leave to be had; '' where they were not measured."""
+    if "kernels_ms" not in roof:
+        return ""
+    return (
+        f" Its products and convolutions alone take {number(roof['kernels_ms'])} ms with all that "
+        f"they read at hand: with torch's kernels more than "
+        f"{number(roof['largest_by_kernels'])}× is not to be had."
+    )
 
 
 def growth(cases: Cases) -> str:

@@ -127,7 +127,7 @@ def training(name: str, asked: Asked) -> Case:
     entries, words = contenders(case, asked)
     race(entries, asked.env, asked.scratch, asked.pairs, asked.seconds)
     plain = entries["reference"]
-    told = {who: entry for who, entry in entries.items() if not who.startswith("peak")}
+    told = {who: e for who, e in entries.items() if not who.startswith(("peak", "kernels"))}
     if asked.kind == "cuda":
         once = {"counted": Entry(["ours", *words, *UNCOUNTED], steps=1)}
         race(once, asked.env, asked.scratch, 1, asked.seconds)
@@ -183,8 +183,18 @@ def contenders(case: Training, asked: Asked) -> tuple[dict[str, Entry], list[str
     if case.compiled and not asked.quick and not cuda:
         for who, more in COMPILED.items():
             entries[who] = Entry(["ours", *words, *more], counts=False)
+    if not asked.quick and not cuda:
+        for who, more in kernels_of(case).items():
+            entries[who] = Entry(["kernels", *words, *more], counts=False)
     entries["peak"] = Entry(["peak", asked.device], warm=0, steps=1, counts=False)
     return entries, words
+
+
+def kernels_of(case: Training) -> dict[str, list[str]]:
+    """What is typed besides for the kernels of a game in each precision in which it is run."""
+    other = {"files": "float32", "compiled": "bfloat16"}
+    more = [dtype for kind, dtype in other.items() if getattr(case, kind)]
+    return {"kernels": []} | {f"kernels, {d}": [f"hardware.precision={d}"] for d in more}
 
 
 def ours(entries: dict[str, Entry]) -> list[str]:
@@ -207,6 +217,10 @@ def roofline(entries: dict[str, Entry], names: Sequence[str], peak: dict[str, fl
             "largest_ratio": rounded(plain / least),
             "share_of_peak": rounded(least / mine, 3),
         }
+        alone = entries.get(f"kernels, {precision}", entries.get("kernels"))
+        if alone is not None and "shared" not in who:  # which has fewer
+            ms = alone.tally["kernels_ms"]
+            found[who] |= {"kernels_ms": rounded(ms), "largest_by_kernels": rounded(plain / ms)}
     return found
 
 

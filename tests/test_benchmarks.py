@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import chart, growth, photos, quality_time, race, reference, speed, speed_page
+from benchmarks.kernels import Kernels
 from benchmarks.race import Entry, Ratio
 from benchmarks.reference import GAMES, NETS, Game
 from benchmarks.speed_cases import CASES
@@ -240,7 +244,10 @@ def test_the_page_is_written_between_its_marks(tmp_path):
     assert (shown[:2], shown[-2:]) == ("a\n", "b\n")
     assert "old" not in shown
     rows = speed_page.marked(shown, "training").splitlines()[2:]
-    assert "| `mlp` | defaults | 6.0 | 2.0 | 3.0× (2.5 to 3.5) | 5.0× | no | 6.0× | 50 % |" in rows
+    assert (
+        "| `mlp` | defaults | 6.0 | 2.0 | 3.0× (2.5 to 3.5) | 5.0× | no | 6.0× | 50 % | 1.5 |"
+        in rows
+    )
     assert speed_page.marked(shown, "training") == speed_page.trainings({"mlp": GAME})
     assert "+1.5 % (+1.0 to +2.0 %)" in speed_page.others({"overhead-mlp": OVERHEAD})
 
@@ -255,6 +262,8 @@ GAME = {
             "least_ms": 1.0,
             "largest_ratio": 6.0,
             "share_of_peak": 0.5,
+            "kernels_ms": 1.5,
+            "largest_by_kernels": 4.0,
         }
     },
     "flops": {"ours": 5e8},
@@ -289,8 +298,32 @@ def test_a_bar_that_was_missed_is_told_with_what_the_machine_allows():
     told = speed_page.missed({"mlp": GAME})
     assert "`mlp`, defaults: 3.0× where 5.0× was asked for" in told
     assert "more than 6.0× is not to be had. gan reaches 50 % of that" in told
+    assert "alone take 1.5 ms" in told
+    assert "more than 4.0× is not to be had" in told
     reached = GAME | {"bars": {"ours": 2}}
     assert speed_page.missed({"mlp": reached}) == "All of them are reached."
+
+
+def test_kernels_are_the_products_and_convolutions_of_a_step():
+    linear, conv = nn.Linear(5, 3), nn.Conv2d(2, 4, 3)
+    x, image = torch.randn(7, 5), torch.randn(2, 2, 8, 8)
+    with Kernels(nullcontext) as noted:
+        (linear(x).relu().sum() + conv(image).sin().sum()).backward()
+    noted()
+    assert noted.told()["kernels"] == 2 + 2  # forward; the images ask for no gradient
+    assert 0 < noted.told()["kernels_ms"] < 1000
+    calls = Counter()
+
+    class Seen(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            calls[func.overloadpacket.__name__] += 1
+            return func(*args, **(kwargs or {}))
+
+    with Seen():
+        noted()
+    twice = {"addmm": 2, "convolution": 2, "convolution_backward": 2, "mm": 2}
+    assert {name: calls[name] for name in twice} == twice
+    assert "relu" not in calls
 
 
 def test_charts_are_pictures(tmp_path):
