@@ -77,7 +77,8 @@ def layout_of(x: Tensor) -> torch.memory_format:
 def _own(x: Tensor) -> bool:
     """Whether a gradient may be asked for that is quicker than torch's."""
     learns = torch.is_grad_enabled() and not torch.compiler.is_compiling()
-    return learns and x.device.type == "cpu"
+    plain = not torch._C._are_functorch_transforms_active()  # torch.func asks in ways of its own
+    return learns and plain and x.device.type == "cpu"
 
 
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, up: bool) -> Tensor:

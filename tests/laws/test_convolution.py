@@ -123,6 +123,14 @@ def test_what_is_not_asked_for_is_not_computed():
     assert whether == [[False, True], [True, False]]
 
 
+def test_torch_func_has_its_way():
+    D = DCGAN(width=4).discriminator((1, 16, 16)).eval()
+    x = torch.randn(3, 1, 16, 16, requires_grad=True)
+    each = torch.func.vmap(torch.func.grad(lambda one: D(one[None]).sum()))(x.detach())
+    (together,) = torch.autograd.grad(D(x).sum(), x)
+    torch.testing.assert_close(each, together)
+
+
 @pytest.mark.parametrize("kind", list(LAYERS))
 def test_an_output_has_the_same_bits_whether_anything_learns_from_it(kind):
     layer, _ = pair(kind, 3, True, torch.float32)
