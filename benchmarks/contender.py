@@ -10,7 +10,6 @@ one whole job a step.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
@@ -173,8 +172,13 @@ def device_of(words: list[str]) -> str:
 def bare(words: list[str]) -> None:
     """gan's step without what is around it: no average, no log, no looks."""
     turns = Turns()
+    from gan_cli import cli
+
+    cli.main(["version"])  # what the command line sets before torch is there
+    from benchmarks.stepping import stepping
+
     turns.device = device_of(words)
-    _, play = stepping([*words, "ema.half_life=0"])
+    _, play = stepping(*words, "ema.half_life=0")
     while True:
         play()
         if turns():
@@ -184,9 +188,14 @@ def bare(words: list[str]) -> None:
 def kernels(words: list[str]) -> None:
     """The products and convolutions of gan's step alone."""
     turns = Turns()
-    made, play = stepping([*words, "hardware.compile=false", "hardware.cuda_graphs=false"])
+    from gan_cli import cli
+
+    cli.main(["version"])  # what the command line sets before torch is there
     from benchmarks.kernels import Kernels
+    from benchmarks.stepping import stepping
     from gan_cli.fast import computing
+
+    made, play = stepping(*words, "hardware.compile=false", "hardware.cuda_graphs=false")
 
     play()
     noted = Kernels(lambda: computing(made.speed))
@@ -197,27 +206,6 @@ def kernels(words: list[str]) -> None:
         noted()
         if turns():
             return
-
-
-def stepping(words: list[str]) -> tuple[Any, Callable[[], None]]:
-    """A session of gan, and what makes it take its next step."""
-    from gan_cli import cli
-
-    cli.main(["version"])
-    from gan_cli import build, session
-    from gan_cli.randomness import reseed
-
-    config = build.compose(*words, f"data_root={os.environ['GAN_DATA']}")
-    parts = build.parts(config)
-    made = session.make(config, parts, parts.hardware.claim())
-    k, steps = made.method.batches_per_step, itertools.count()
-
-    def play() -> None:
-        step = next(steps)
-        reseed(0, step)
-        made.step((made.feed(i) for i in range(step * k, (step + 1) * k)), step)
-
-    return made, play
 
 
 def reference(words: list[str]) -> None:

@@ -11,7 +11,6 @@ writes benchmarks/results/growth.json, and a picture of each curve into docs/ima
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import statistics
@@ -33,11 +32,11 @@ from torch import multiprocessing
 from benchmarks.chart import Chart, Line, chart
 from benchmarks.race import kept, rounded
 from benchmarks.speed_page import write
-from gan_cli import build, cli, dist, session, train
+from benchmarks.stepping import stepping
+from gan_cli import cli, dist, train
 from gan_cli.dataset.source import Resident
 from gan_cli.fast import pick_device
 from gan_cli.launcher import Place
-from gan_cli.randomness import reseed
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
@@ -58,22 +57,15 @@ class Asked:
     quick: bool = False
 
 
-def stepping(*words: str, device: str) -> Callable[[int], float]:
+def timed(*words: str, device: str) -> Callable[[int], float]:
     """Steps of a game: told a number of them, it says the seconds that they took."""
-    data = f"data_root={os.environ.get('GAN_DATA', 'data')}"
-    config = build.compose(*words, data, f"hardware.device={device}")
-    parts = build.parts(config)
-    place = parts.hardware.claim()
-    made = session.make(config, parts, place)
-    k, numbers = made.method.batches_per_step, itertools.count()
+    made, play = stepping(*words, f"hardware.device={device}")
 
     def run(steps: int) -> float:
         began = time.perf_counter()
         for _ in range(steps):
-            step = next(numbers)
-            reseed(0, step)
-            made.step((made.feed(i) for i in range(step * k, (step + 1) * k)), step)
-        if place.type == "cuda":
+            play()
+        if made.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - began
 
@@ -99,7 +91,7 @@ def batch(asked: Asked) -> Case:
     lines = {}
     for name, words in GAMES.items():
         runs = {
-            str(size): stepping(
+            str(size): timed(
                 "dataset=mnist", *words.split(), f"batch_size={size}", device=asked.device
             )
             for size in sizes
@@ -117,7 +109,7 @@ def width(asked: Asked) -> Case:
     lines = {}
     for name, some in widths.items():
         runs = {
-            str(some[i]): stepping(
+            str(some[i]): timed(
                 "dataset=mnist",
                 f"model={name.lower()}",
                 f"model.width={some[i]}",
@@ -175,7 +167,7 @@ def _rank(number: int, size: int, folder: str, asked: Asked) -> None:
     with dist.joined(place if size > 1 else None):
         for name, words in GAMES.items():
             typed = ["dataset=mnist", *words.split(), "hardware.threads=1"]
-            run = stepping(*typed, device="cpu")
+            run = timed(*typed, device="cpu")
             run(2)
             steps = int(
                 dist.told(2 if asked.quick else max(3, int(3 * asked.seconds / run(3) * 3)))

@@ -10,34 +10,30 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
-from torch.utils.flop_counter import flop_registry
+
+from gan_cli.bench.work import formulas
+from gan_cli.fast.calls import Calls
 
 
-class Kernels(TorchDispatchMode):
+class Kernels(Calls):
     """Notes, while it lasts, every operation that multiplies matrices or convolves, with copies of
     what it was given. Called, each is computed twice, and the second time is its time: nothing that
     it reads is as near in a step."""
 
     def __init__(self, computing: Callable[[], AbstractContextManager[None]]):
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._computing = computing
         self._noted: list[Callable[[], Any]] = []
+        self._formulas = formulas()
         self.ms: list[float] = []
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func._overloadpacket in flop_registry:
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """What it gives; noted, if it is one of them."""
+        if func.overloadpacket in self._formulas:
             given, named = tree_map_only(Tensor, _copied, (args, kwargs))
             self._noted.append(lambda: func(*given, **named))
-        return func(*args, **kwargs)
+        return super().call(func, args, kwargs)
 
     @torch.no_grad()
     def __call__(self) -> None:

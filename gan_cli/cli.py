@@ -44,11 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     0 done, 1 a job failed, 2 the user's mistake, 4 a bad file, 5 numerical failure, 6 the disk,
     7 given up by its policy, 130 and 143 stopped by a signal, 141 nobody reads the output any more.
     """
-    # Threads that wait by spinning starve each other as soon as anything else runs on the machine:
-    # measured, up to thirty times slower; those that sleep at once take long to wake, a fifth of a
-    # step of small networks. So they spin for some 15 µs. It is read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    spin_briefly()
     gc.set_threshold(SELDOM)
     try:
         code = _route(sys.argv[1:] if argv is None else argv)
@@ -56,6 +52,17 @@ def main(argv: list[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001, here everything is told
         return _load("gan_cli.cli_failure", "report")(error)
     return code
+
+
+def spin_briefly() -> None:
+    """Say how torch's threads wait for each other, which is read when torch is loaded.
+
+    Those that spin starve each other as soon as anything else runs on the machine: measured, up to
+    thirty times slower. Those that sleep at once take long to wake, a fifth of a step of small
+    networks. So they spin for some 15 µs.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def _route(argv: list[str]) -> int:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from gan_cli import randomness
+from gan_cli.fast import LEAST
 from gan_cli.prior.layout import Coded
-from gan_cli.sampler import BLOCK, EIGHT, Sampler, evaluating
+from gan_cli.sampler import BLOCK, Sampler, evaluating
 
 PROBES = 1024
 """Random probes of the response, at most."""
@@ -65,7 +66,7 @@ def _affordable(sampler: Sampler) -> int:
     """How many probes, a multiple of eight: of a large network few."""
     weights = sum(weight.numel() for weight in sampler.generator.parameters())
     cost = weights * math.prod(sampler.space.shape[1:])
-    return min(PROBES, max(EIGHT, COST // max(cost, 1) // EIGHT * EIGHT))
+    return min(PROBES, max(LEAST, COST // max(cost, 1) // LEAST * LEAST))
 
 
 def _leading(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,7 +86,7 @@ def _probes(sampler: Sampler, c: Tensor | None, seed: int) -> Tensor:
     """Jᵀu at random codes, `(n, z_dim)`, in float64 on the CPU."""
     found: list[Tensor] = []
     many = _affordable(sampler)
-    size = BLOCK if many >= PROBES else EIGHT
+    size = BLOCK if many >= PROBES else LEAST
     noise = randomness.generator("directions", seed)
     for start in range(0, many, size):
         numbers = range(start, start + size)

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from gan_cli import randomness
 from gan_cli.critics import BY_RATIO, ask, finite, tells_ratio
+from gan_cli.fast import LEAST
 from gan_cli.loss import Loss, Unbounded
 from gan_cli.prior import Dense, Prior
 from gan_cli.prior.layout import Coded
-from gan_cli.sampler import BLOCK, EIGHT, Sampler, evaluating
+from gan_cli.sampler import BLOCK, Sampler, evaluating
 
 SMALL = 4096
 """Numbers in a sample up to which a whole block of them is walked at once."""
@@ -75,7 +76,7 @@ class Walking:
 
     def __init__(self, way: Langevin, sampler: Sampler, D: nn.Module):
         self.way, self.sampler, self.D = way, sampler, D
-        self.size = BLOCK if math.prod(sampler.space.shape) <= SMALL else EIGHT
+        self.size = BLOCK if math.prod(sampler.space.shape) <= SMALL else LEAST
         layout = sampler.prior.layout if isinstance(sampler.prior, Coded) else None
         self.still = sum(layout.categories) if layout else 0
 

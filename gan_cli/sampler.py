@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gan_cli import generators, randomness
 from gan_cli.errors import NumericalFailure, UserMistake
-from gan_cli.fast import LEAST, Passes
+from gan_cli.fast import Passes
 from gan_cli.generators import Origin
 from gan_cli.model import Generator
 from gan_cli.prior import Prior
@@ -24,9 +24,6 @@ from gan_cli.task import Derived
 
 BLOCK = 64
 """Latent codes are drawn so many at a time, whatever the batch size."""
-
-EIGHT = LEAST
-"""Samples of the smallest forward pass."""
 
 
 class Sampler:

@@ -12,12 +12,13 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
+from gan_cli import cli
+
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when it is imported, and by subprocesses
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as gan has it: none spins for long
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+cli.spin_briefly()
 
 # The same examples on every run and machine, however slow it is.
 settings.register_profile("gan", deadline=None, derandomize=True)

@@ -14,7 +14,6 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import chart, growth, photos, quality_time, race, reference, speed, speed_page
 from benchmarks.kernels import Kernels
@@ -26,6 +25,7 @@ from gan_cli import build, session
 from gan_cli.batch import Batch
 from gan_cli.bench.work import Counted, flops
 from gan_cli.method.gan import GAN
+from tests.laws.test_convolution import Seen
 
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
 NAMES = sorted(TRAININGS)
@@ -312,15 +312,9 @@ def test_kernels_are_the_products_and_convolutions_of_a_step():
     noted()
     assert noted.told()["kernels"] == 2 + 2  # forward; the images ask for no gradient
     assert 0 < noted.told()["kernels_ms"] < 1000
-    calls = Counter()
-
-    class Seen(TorchDispatchMode):
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            calls[func.overloadpacket.__name__] += 1
-            return func(*args, **(kwargs or {}))
-
-    with Seen():
+    with Seen() as seen:
         noted()
+    calls = Counter(seen.names)
     twice = {"addmm": 2, "convolution": 2, "convolution_backward": 2, "mm": 2}
     assert {name: calls[name] for name in twice} == twice
     assert "relu" not in calls

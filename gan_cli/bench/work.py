@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_cli.bench.timing import Clock, seconds
+from gan_cli.fast.calls import Calls
 
 
 def flops(work: Callable[[], object]) -> int:
@@ -26,26 +26,31 @@ def flops(work: Callable[[], object]) -> int:
     return counted.flops
 
 
-class Counted(TorchDispatchMode):
+class Counted(Calls):
     """Within it, `flops` grows by what torch's own formulas say of each call.
 
     Its FlopCounterMode also follows modules, by hooks that `torch.autograd.grad` does not allow.
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # it seeks triton
-        from torch.utils.flop_counter import flop_registry
-
+        super().__init__()
         self.flops = 0
-        self._formulas: Mapping[Any, Callable[..., int]] = flop_registry
+        self._formulas = formulas()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Calls it, and counts."""
-        out = func(*args, **(kwargs or {}))
+        out = super().call(func, args, kwargs)
         if formula := self._formulas.get(func.overloadpacket):
-            self.flops += int(formula(*args, **(kwargs or {}), out_val=out))
+            self.flops += int(formula(*args, **kwargs, out_val=out))
         return out
+
+
+def formulas() -> Mapping[Any, Callable[..., int]]:
+    """torch's own, of the operations that multiply matrices or convolve."""
+    logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # it seeks triton
+    from torch.utils.flop_counter import flop_registry
+
+    return flop_registry
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,6 @@ FORMATS = tuple(dict.fromkeys(KINDS.values()))
 """Pillow's names of the formats that are read, whatever a file's name says."""
 
 Size = tuple[int, int]
-Box = tuple[float, float, float, float]
 _GRAY = {"1", "L"}
 _SIXTEEN_BITS = {"I;16", "I;16B", "I;16L"}
 _WIDE = {"I", "F"}
@@ -52,25 +51,16 @@ _ORIENTATION = 0x0112
 _TURNED = range(2, 9)
 
 
-def _cover(width: int, height: int, size: Size) -> Box:
-    """As ImageOps.fit has it."""
-    wanted = size[1] / size[0]
-    w, h = float(width), float(height)
-    if w / h > wanted:
-        w = wanted * h
-    elif w / h < wanted:
-        h = w / wanted
-    left, top = (width - w) * 0.5, (height - h) * 0.5
-    return left, top, left + w, top + h
+def _cover(image: Image.Image, size: Size) -> Image.Image:
+    return ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
 
 
-def _stretch(width: int, height: int, size: Size) -> Box:
-    return 0.0, 0.0, float(width), float(height)
+def _stretch(image: Image.Image, size: Size) -> Image.Image:
+    return image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
 
 
-CROPS: dict[str, Callable[[int, int, Size], Box]] = {"center": _cover, "none": _stretch}
-"""The part of an image that becomes one of a size (height, width): so much that it is covered, and
-what overhangs is cut off on both sides; or all, which changes the proportions."""
+CROPS: dict[str, Callable[[Image.Image, Size], Image.Image]] = {"center": _cover, "none": _stretch}
+"""Ways to a size: cover it and cut off what overhangs on both sides, or change the proportions."""
 
 
 class Decodes(Protocol):
@@ -154,8 +144,7 @@ class Decode:
         """The pixels of an image that is open, `(C, H, W)`."""
         seen = self._seen(_eight_bits(_upright(image), image.format))
         if self.size and seen.size != self.size[::-1]:
-            box = CROPS[self.crop](*seen.size, self.size)
-            seen = seen.resize(self.size[::-1], Image.Resampling.LANCZOS, box)  # weighed by alpha
+            seen = CROPS[self.crop](seen, self.size)  # Pillow weighs colours by their alpha
         if self._keeps_alpha:
             seen = self._hidden(seen)
         array = np.asarray(_as(seen, MODES[self.channels]))

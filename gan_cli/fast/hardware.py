@@ -33,8 +33,8 @@ class Hardware:
     on a CPU whole steps, elsewhere the forward passes, which needs a compiler and seconds to begin;
     auto: no. cuda_graphs: whole steps are recorded and replayed; auto: on CUDA. products: who
     multiplies float32 matrices on a CPU, torch or onednn; auto: oneDNN on AMD's processors, of
-    which torch's own choice uses half the width. threads: CPU threads; null: all, but one where a
-    step is small. deterministic: only algorithms that give the same bits each time; on CUDA they
+    which torch's own choice uses half the width. threads: CPU threads; null: as many as a
+    batch is worth. deterministic: only algorithms that give the same bits each time; on CUDA they
     are slower.
 
     On several ranks: ranks says who started them, torchrun or slurm (srun). batch: batch_size is

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, fx
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from gan_cli.fast.calls import Calls
 from gan_cli.fast.recorder import Recorder
 
 T = TypeVar("T")
@@ -86,31 +86,21 @@ def _compiled(module: fx.GraphModule, places: list[Tensor]) -> Callable[..., tup
     return function
 
 
-class _Noted(TorchDispatchMode):
+class _Noted(Calls):
     """Notes operations as a graph of torch.fx; what they find and did not make is an input.
 
     A tensor is known by its place: autograd hands out others that lie there.
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._graph = fx.Graph()
         self._inputs: dict[fx.Node, Tensor] = {}
         self._nodes: dict[tuple[object, ...], fx.Node] = {}
         self._alive: list[Any] = []  # or a place would be given away again
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # it would be imported for it, for a second
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """What it gives. RuntimeError where that can't be noted."""
         name = func._schema.name.rpartition("::")[2]
         if func.namespace in ASIDE:
             return func(*args, **kwargs)

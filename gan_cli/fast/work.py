@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_cli.errors import UserMistake
+from gan_cli.fast.calls import Calls
 from gan_cli.model import Generator
 from gan_cli.space import Space
 
@@ -93,26 +93,17 @@ def _condition(space: Space, like: Tensor) -> Tensor | None:
     return like.new_zeros(len(like), dtype=torch.int64)
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(Calls):
     """Counts the operations of what is called within it, as torch's FlopCounterMode does, which
     takes a tenth of a second to import."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.counts = dict.fromkeys(("convolutions", "others", "grouped", "planes"), 0)
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # it would be imported for it, for a second
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        made = func(*args, **(kwargs or {}))
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """What it gives; counted."""
+        made = super().call(func, args, kwargs)
         name = func._overloadpacket
         if name is torch.ops.aten.convolution:
             flops = _convolution(args, made)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.autograd import gradcheck, gradgradcheck
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from gan_cli.fast.calls import Calls
 from gan_cli.model.convolution import ConvDown, ConvUp, ToImage, by_product, flat, layout_of
 from gan_cli.model.dcgan import DCGAN
 
@@ -70,16 +70,16 @@ def test_a_product_of_matrices_is_the_gradient_in_the_weights(height, width):
     assert layout_of(by_product(slope, x)) == torch.channels_last
 
 
-class Seen(TorchDispatchMode):
-    """Counts operations by name."""
+class Seen(Calls):
+    """Notes the names of operations."""
 
     def __init__(self):
         super().__init__()
         self.names = []
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def call(self, func, args, kwargs):
         self.names.append(func.overloadpacket.__name__)
-        return func(*args, **(kwargs or {}))
+        return super().call(func, args, kwargs)
 
 
 @pytest.mark.parametrize("last", [True, False])
